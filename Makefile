@@ -1,0 +1,77 @@
+# The front door. `make help` lists what it opens.
+#
+#   make            build/eidolon, optimised, with the web app inside
+#   make run        install what is missing, build, serve http://127.0.0.1:8080
+#   make test       install what is missing, build, run every suite
+#
+# How it is built: every src/FOLDER/FILE.c goes into one library; src/app/main.c makes it the executable.
+# Each variant (release, debug, asan, tsan) has its own folder under build/. Generated files lie in build/gen.
+
+VARIANT ?= release
+CC ?= gcc
+VERSION := $(shell cat VERSION)
+
+OUT := build/$(VARIANT)
+GEN := build/gen
+PACKAGES := libuv openssl libcurl sqlite3 zlib
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CPPFLAGS := -D_GNU_SOURCE -Isrc -I$(GEN) -DEIDOLON_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CFLAGS := -std=gnu17 -g $(WARN) -fno-common -fstack-protector-strong
+LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
+LDFLAGS := -pthread -Wl,-z,relro,-z,now
+
+ifeq ($(VARIANT),release)
+CFLAGS += -O2 -D_FORTIFY_SOURCE=2 -DNDEBUG
+else ifeq ($(VARIANT),debug)
+CFLAGS += -O0
+else ifeq ($(VARIANT),asan)
+CC := clang
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(VARIANT),tsan)
+CC := clang
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread
+LDFLAGS += -fsanitize=thread
+else
+$(error VARIANT is one of release, debug, asan, tsan)
+endif
+
+MAIN := src/app/main.c
+SOURCES := $(filter-out $(MAIN),$(wildcard src/*/*.c))
+LIBRARY := $(OUT)/libeidolon.a
+OBJECTS := $(SOURCES:src/%.c=$(OUT)/obj/%.o)
+UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
+UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/unit/%)
+
+all: build/eidolon
+
+-include $(wildcard mk/*.mk)
+
+build/eidolon: $(OUT)/eidolon
+	@cp $< $@
+
+$(OUT)/eidolon: $(OUT)/obj/app/main.o $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(OBJECTS) $(GENERATED_OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(OUT)/obj/%.o: src/%.c | $(GENERATED_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# One program a unit test file; it links the whole library, so a test needs no list of objects.
+$(OUT)/unit/%: tests/unit/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) -lcmocka $(LDLIBS)
+
+unit: $(UNIT_TESTS)
+	@tools/run-units $(UNIT_TESTS)
+
+clean:
+	rm -rf build
+
+.PHONY: all unit clean
+.DELETE_ON_ERROR:
+-include $(OBJECTS:.o=.d) $(OUT)/obj/app/main.d $(UNIT_TESTS:=.d)
