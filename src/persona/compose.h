@@ -1,0 +1,106 @@
+/*
+ * Composing: from a persona, a mood, what is remembered and what was said, to the messages an engine is sent.
+ *
+ * One system message holds, in this order: the system prompt (the persona's, or the house's), description,
+ * personality, scenario, traits in words, goals, mood, boundaries, core blocks, recalled memories with their
+ * dates, example dialogue; then comes the transcript, oldest first; then, as a closing system message, the
+ * post-history instructions.
+ *
+ * Budget: tokens are estimated (compose_tokens). The transcript gives way first, oldest message first, but
+ * for the newest; then examples, recalled memories (last first), core blocks (last first). The persona's own
+ * texts never give way; where even they do not fit with the newest message, the larger of the two is cut in
+ * its middle at a character boundary, with a mark.
+ *
+ * Who speaks: in a room with one persona and one person messages carry no names. In a group every other
+ * speaker's message becomes a user message that begins with "Name: ", and the persona is told who is there.
+ *
+ * Pure; any thread. It does not talk to engines: the turn converts `struct prompt` to an engine's request.
+ */
+#ifndef EIDOLON_PERSONA_COMPOSE_H
+#define EIDOLON_PERSONA_COMPOSE_H
+
+#include "persona/persona.h"
+
+enum prompt_role { PROMPT_SYSTEM, PROMPT_USER, PROMPT_ASSISTANT };
+
+struct prompt_turn {
+    uint64_t seq;
+    bool self;       /* this persona said it */
+    struct str name; /* who said it, for groups */
+    struct str text;
+};
+
+struct prompt_memory {
+    struct str text; /* one moment as it should stand there, e.g. "Ana: my sister lives in Porto" */
+    int64_t at_ms;
+};
+
+struct prompt_input {
+    const struct persona *persona;
+    struct str user;          /* the person's name, or empty: "the user" is then said */
+    struct str mood;          /* in words, or empty */
+    const struct str *others; /* names of other members, in a group */
+    size_t other_count;
+    const struct str *blocks; /* core blocks' texts */
+    size_t block_count;
+    const struct prompt_memory *memories; /* best first */
+    size_t memory_count;
+    const struct prompt_turn *turns; /* oldest first */
+    size_t turn_count;
+    struct str instruction; /* an extra closing instruction (the mind's: "open a conversation about …") */
+    int64_t now_ms;
+    int utc_offset_min;
+    uint64_t pick_seed;   /* id_hash of the room */
+    size_t budget_tokens; /* 0: PROMPT_BUDGET */
+};
+
+enum { PROMPT_BUDGET = 6000 };
+
+enum prompt_part {
+    PART_SYSTEM,
+    PART_PERSONA, /* description, personality, scenario, traits, goals */
+    PART_MOOD,
+    PART_BOUNDARIES,
+    PART_BLOCKS,
+    PART_MEMORIES,
+    PART_EXAMPLES,
+    PART_TRANSCRIPT,
+    PART_POST_HISTORY,
+    PART_COUNT
+};
+extern const char *const prompt_part_names[PART_COUNT];
+
+struct prompt_message {
+    enum prompt_role role;
+    struct str name, text;
+    uint64_t seq; /* of the transcript's messages, else 0 */
+};
+
+struct prompt {
+    struct prompt_message *messages;
+    size_t count;
+    size_t tokens;                                 /* estimate of it all */
+    size_t parts[PART_COUNT];                      /* estimate of each part */
+    size_t turns_kept, blocks_kept, memories_kept; /* how many of the input made it */
+    uint64_t first_seq;                            /* of the oldest message kept, or 0 */
+    bool cut;                                      /* something was cut in its middle */
+};
+
+/* Everything lies in `a`. Never fails: something always fits. */
+void persona_compose(struct arena *a, const struct prompt_input *in, struct prompt *out);
+
+/*
+ * Tokens of a text: bytes / 4 rounded up. English BPE vocabularies lie at 4 to 4.5 bytes a token; scripts of
+ * three bytes a character at about 3, so for those every character counts .8 tokens instead. An upper hand on
+ * the safe side, not a count. Each message adds PROMPT_MESSAGE_TOKENS for its role and separators.
+ */
+size_t compose_tokens(struct str text);
+enum { PROMPT_MESSAGE_TOKENS = 4 };
+
+/* The greeting with its macros filled in; alternate greetings by number (0 is `greeting`). */
+struct str persona_greeting(struct arena *a, const struct prompt_input *in, size_t number);
+
+/* The persona's traits as a sentence or two ("You are … "), empty if all lie near the middle. */
+struct str persona_traits_words(struct arena *a, const struct persona *p);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * The registry of personas: finding, keeping, changing and listing them, over the store.
+ *
+ * A persona is a document of kind "persona" in the store (owner = its tenant's owner), keyed by its id, with
+ * its slug as a second key. Each loop has a small cache of its own (least recently used goes); a change posts
+ * its id to every loop, which drops it. Whoever asked gets a copy in an arena of their own.
+ *
+ * All calls are asynchronous: `done` runs on the loop that called, always after the call returned. The
+ * caller owns the op and what it points to until then. One op, one call at a time.
+ *
+ * It does not: check who may (the API does, by principal), speak HTTP.
+ */
+#ifndef EIDOLON_PERSONA_PERSONAS_H
+#define EIDOLON_PERSONA_PERSONAS_H
+
+#include "loop/loop.h"
+#include "persona/persona.h"
+
+struct store; /* store/store.h */
+struct personas;
+
+struct personas_options {
+    struct id tenant, owner; /* of the shipped cast, and of what is created without another owner */
+    unsigned cache;          /* personas a loop keeps; 0: 256 */
+};
+
+enum err personas_new(struct store *store, struct loops *loops, const struct personas_options *options,
+                      struct personas **out, struct error *e);
+void personas_free(struct personas *ps); /* after the loops ended */
+
+struct personas_op {
+    /* what is asked; a call says which it reads */
+    struct str key;      /* id (its text) or slug */
+    struct str body;     /* JSON */
+    struct str if_match; /* an ETag, "*" or empty */
+    struct id owner;     /* of a new persona; none: the options' */
+    bool deleted;        /* get, list: also the deleted that can be restored */
+    struct str after;    /* list: a cursor, or empty */
+    unsigned limit;      /* list: 0: 50, at most 200 */
+    struct arena *arena; /* results lie here */
+    void (*done)(struct personas_op *);
+
+    /* the answer */
+    enum err err;
+    struct error error;
+    struct persona *persona; /* get, create, update, duplicate, restore, import */
+    struct persona **list;   /* list */
+    size_t count;
+    struct str next; /* list: the next cursor, or empty at the end */
+    void *inner;
+};
+
+/* ERR_NOT_FOUND; ERR_GONE if deleted (unless op->deleted). */
+void personas_get(struct personas *ps, struct personas_op *op) LOOP;
+/* By name in the cache of the calling loop, without waiting; NULL if it is not there. */
+const struct persona *personas_peek(struct personas *ps, struct id id) LOOP;
+void personas_list(struct personas *ps, struct personas_op *op) LOOP;
+/* Body: the API's fields. ERR_CONFLICT where a slug is given and taken. */
+void personas_create(struct personas *ps, struct personas_op *op) LOOP;
+/* PERSONA_REPLACE or PERSONA_PATCH. ERR_PRECONDITION where if_match names another version. */
+void personas_update(struct personas *ps, struct personas_op *op, enum persona_change how) LOOP;
+/* Marks it deleted; restorable for PERSONA_UNDO_DAYS. */
+void personas_delete(struct personas *ps, struct personas_op *op) LOOP;
+void personas_restore(struct personas *ps, struct personas_op *op) LOOP;
+/* A copy with a new id and slug, named "NAME (copy)" unless the body says {"name":…}. */
+void personas_duplicate(struct personas *ps, struct personas_op *op) LOOP;
+/* Body: a card. PNG and CHARX are refused with ERR_NOT_IMPLEMENTED, anything else with ERR_UNSUPPORTED_TYPE.
+ */
+void personas_import(struct personas *ps, struct personas_op *op) LOOP;
+
+/* Puts the shipped cast into the store: what is missing comes, what nobody touched is brought up to date,
+ * what was edited or deleted stays so. `op` carries arena and done; its count says how many were written. */
+void personas_seed(struct personas *ps, struct personas_op *op) LOOP;
+
+#endif
