@@ -1,0 +1,146 @@
+/*
+ * Rooms: conversations, each homed on one loop, reached from everywhere by operations and subscriptions.
+ *
+ * A room's home is loops_home(id_hash(id)). Whoever wants something of it fills a `struct room_op` and
+ * submits it; the op travels to the home as a message, is carried out there in order, and comes back to the
+ * loop that submitted it, where done() is called. What happened is told to subscribers (sub.h) as events.
+ *
+ * The room itself (room.h), its turns (turn.h) and the way to subscribers (hub.c, publish.c) are this
+ * folder's own. What a room needs from the organs comes by `struct room_deps`.
+ *
+ * It does not: know HTTP or WebSocket; decide who may (the API checks scopes; rooms check owner and tenant).
+ */
+#ifndef EIDOLON_ROOM_ROOMS_H
+#define EIDOLON_ROOM_ROOMS_H
+
+#include "event/event.h"
+#include "loop/loop.h"
+#include "store/store.h"
+#include "tenant/principal.h"
+
+struct config;   /* base/config.h */
+struct engines;  /* engine/engine.h */
+struct memory;   /* memory/memory.h */
+struct personas; /* persona/personas.h */
+struct rooms;
+struct room_op;
+
+/* How one wire format wants an event: a complete frame, made once per event and shared by all who read it.
+ * The API brings one per format; `json` is the event's envelope. */
+struct shared; /* net/shared.h */
+typedef struct shared *room_encode_fn(const struct event_row *row, struct str json);
+enum { ROOM_FORMATS_MAX = 4 };
+
+struct room_deps {
+    struct loops *loops;
+    struct store *store;
+    struct personas *personas;
+    struct memory *memory;
+    struct engines *engines;
+    const struct config *config;
+    room_encode_fn *encode[ROOM_FORMATS_MAX]; /* by format number; NULL past the last */
+};
+
+/* Plain thread, before the loops run their first request. */
+struct rooms *rooms_new(const struct room_deps *deps);
+/* Ends as failed every turn that the last process left open; done(arg) runs on a loop when all are ended. */
+void rooms_recover(struct rooms *rooms, struct loop *on, void (*done)(void *arg), void *arg);
+/* Cancels nothing: stops beginning turns, waits up to grace_ms for running ones, then ends them as failed. */
+void rooms_drain(struct rooms *rooms, struct loop *on, unsigned grace_ms, void (*done)(void *arg), void *arg);
+void rooms_free(struct rooms *rooms); /* after the loops ended */
+
+enum room_verb {
+    ROOM_CREATE,         /* title, personas -> view */
+    ROOM_UPDATE,         /* any of title, personas, settings (NULL: unchanged); if_version -> view */
+    ROOM_REMOVE,         /* restorable for 30 days -> view */
+    ROOM_RESTORE,        /* -> view */
+    ROOM_SET_STATE,      /* state -> view */
+    ROOM_CLEAR,          /* -> view */
+    ROOM_SAY,            /* text, client_id, reply_to, parent -> event, turns, deduped */
+    ROOM_EDIT,           /* message, text -> event (message.edited) */
+    ROOM_DELETE_MESSAGE, /* message -> event (message.deleted) */
+    ROOM_FORGET,         /* message: erased for good -> event (message.deleted) */
+    ROOM_RETRY,          /* message (a persona's) -> event (turn.started), turns */
+    ROOM_CANCEL,         /* turn; done when the turn has ended */
+    ROOM_TYPING,         /* on */
+    ROOM_GET,            /* -> view */
+    ROOM_VERBS
+};
+
+enum room_state { ROOM_IDLE, ROOM_RUNNING, ROOM_PAUSED, ROOM_STOPPED };
+extern const char *const room_state_names[4];
+bool room_state_parse(struct str name, enum room_state *out);
+
+/* A room as the API shows it; strings lie in the op's arena. */
+struct room_member {
+    enum author_type type;
+    struct id id;
+    struct str name, slug; /* slug of personas only */
+};
+struct room_view {
+    struct id id, owner;
+    struct str title;
+    enum room_state state;
+    struct room_member *members;
+    size_t member_count;
+    uint64_t head_seq, cleared_seq, version;
+    int64_t created_ms, updated_ms, deleted_ms;
+};
+
+struct room_op {
+    struct msg msg;
+    struct rooms *rooms;
+    struct loop *from; /* set by room_submit() */
+    struct room_op *next;
+    struct arena arena;             /* inputs and results lie here */
+    void (*done)(struct room_op *); /* on `from`; the callee frees the op with room_op_free() */
+    void *arg;
+
+    enum room_verb verb;
+    struct principal who;
+    struct id room; /* ROOM_CREATE: chosen by the room layer unless set */
+    struct str title;
+    bool title_set, personas_set;
+    struct str *personas; /* slugs or ids */
+    size_t persona_count;
+    struct str text, client_id;
+    struct id message, reply_to, parent, turn;
+    enum room_state state;
+    bool on;
+    uint64_t if_version;     /* 0: any */
+    struct store_idem *idem; /* Idempotency-Key of the request, or NULL (store/store.h) */
+
+    enum err err;
+    struct error error;
+    struct room_view view;
+    struct event_row event;
+    bool deduped;     /* the client_id was seen before: `event` is the first one */
+    struct id *turns; /* the turns that this message caused */
+    size_t turn_count;
+};
+
+struct room_op *room_op_new(enum room_verb verb, const struct principal *who, struct id room);
+void room_op_free(struct room_op *op);
+void room_submit(struct rooms *rooms, struct room_op *op) LOOP;
+
+/* For /metrics; any thread. */
+enum turn_step {
+    STEP_PERCEIVE,
+    STEP_RECALL,
+    STEP_COMPOSE,
+    STEP_GENERATE,
+    STEP_EXPRESS,
+    STEP_REMEMBER,
+    STEP_COUNT
+};
+extern const char *const turn_step_names[STEP_COUNT];
+enum { ROOM_HISTOGRAM = 16 }; /* buckets: up to 2^i * 64 us, the last without bound */
+struct room_stats {
+    uint64_t rooms_loaded, turns_running, turns_done, turns_cancelled, turns_failed, events, subscribers;
+    uint64_t step_count[STEP_COUNT], step_us_sum[STEP_COUNT], step_us[STEP_COUNT][ROOM_HISTOGRAM];
+    uint64_t first_delta_count, first_delta_us_sum,
+        first_delta_us[ROOM_HISTOGRAM]; /* message in to first delta */
+};
+void rooms_stats(const struct rooms *rooms, struct room_stats *out);
+
+#endif
