@@ -72,7 +72,7 @@ struct config_provider {
 
 struct config_engine {
     struct str name;
-    enum config_source from;
+    uint8_t sources[CONFIG_NAMED_MAX];
 #define CONFIG_ENGINE(key, TYPE, fallback, limits, flags, doc) CONFIG_C_##TYPE key;
 #include "base/config.def"
 };
