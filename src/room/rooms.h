@@ -64,6 +64,10 @@ enum room_verb {
     ROOM_CANCEL,         /* turn; done when the turn has ended */
     ROOM_TYPING,         /* on */
     ROOM_GET,            /* -> view */
+    ROOM_JOIN,           /* this folder's own: a loop begins to read -> view */
+    ROOM_LEAVE,          /* the last reader of a format on a loop went */
+    ROOM_SNAPSHOT,       /* -> rows: a turn.snapshot of each running turn */
+    ROOM_RECOVER,        /* ends what the last process left open */
     ROOM_VERBS
 };
 
@@ -110,9 +114,14 @@ struct room_op {
     uint64_t if_version;     /* 0: any */
     struct store_idem *idem; /* Idempotency-Key of the request, or NULL (store/store.h) */
 
+    uint64_t handle; /* ROOM_JOIN, ROOM_SNAPSHOT: the reader's */
+    unsigned format;
+
     enum err err;
     struct error error;
     struct room_view view;
+    struct event_row *rows;
+    size_t row_count;
     struct event_row event;
     bool deduped;     /* the client_id was seen before: `event` is the first one */
     struct id *turns; /* the turns that this message caused */
