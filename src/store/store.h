@@ -38,7 +38,11 @@ struct store_options {
 
 /* Opens, migrates forward (a backup first), locks the folder. ERR_CONFLICT: another server has it. */
 enum err store_open(const struct store_options *options, struct store **out, struct error *e);
-void store_close(struct store *store);           /* finishes what is queued; after the loops ended */
+/* Finishes what is queued, posts every answer and joins the threads; operations submitted later fail with
+ * ERR_CLOSED. Plain thread, before loops_stop(), so that no answer is posted to a loop that is gone. */
+void store_stop(struct store *store);
+/* store_stop() if it was not called, then marks the stop as clean and frees. After the loops ended. */
+void store_close(struct store *store);
 uint64_t store_epoch(const struct store *store); /* one higher at each opening: the fence of room appends */
 
 enum store_op_kind {
@@ -48,6 +52,7 @@ enum store_op_kind {
     STORE_EVENTS_PAGE,
     STORE_MESSAGES_PAGE,
     STORE_EVENT_FIND,
+    STORE_EVENTS_ABOUT,
     STORE_CONSUME,
     STORE_CURSOR_SET,
     STORE_OPEN_TURNS,
@@ -102,6 +107,9 @@ struct store_append {
     struct room_row *head;   /* creates the room, or replaces its head fields; NULL: unchanged */
     bool create;             /* the room must not exist (else it must): ERR_CONFLICT / ERR_NOT_FOUND */
     struct store_idem *idem; /* stored along; ERR_CONFLICT when the key is there already */
+    uint64_t expect_version; /* of the head that is there; 0: any; else ERR_PRECONDITION */
+    bool expect_head;        /* ERR_CONFLICT unless the newest number is expect_seq */
+    uint64_t expect_seq;
     /* results */
     bool deduped; /* rows[0]'s (author, client_id) was there: nothing written; rows[0] holds the first one */
     uint64_t head_seq;
@@ -175,12 +183,22 @@ struct store_event_find {
     size_t about_count;
 };
 
+/* What became of several events: all events of the room whose `of` is one of seqs, ascending. */
+struct store_events_about {
+    struct store_op op;
+    struct id tenant, room;
+    const uint64_t *seqs;
+    size_t seq_count;
+    struct event_row *rows; /* results */
+    size_t count;
+};
+
 /* The whole store's events in commit order, for those who follow behind. */
 struct store_consume {
     struct store_op op;
     struct str consumer; /* not empty: starts at its cursor, else after `after` */
     uint64_t after;
-    unsigned limit;
+    unsigned limit;       /* 0: no rows, only cursor and head_pos */
     uint64_t limit_bytes; /* of data, about; 0: no bound */
     struct event_row *rows;
     size_t count;
@@ -216,6 +234,8 @@ struct store_forget {
     size_t seq_count;
     struct event_row *note; /* like a row of an append */
     uint64_t head_seq;
+    uint64_t *erased; /* result: all numbers that were erased, ascending: for index_erase() */
+    size_t erased_count;
 };
 
 struct store_doc_put {
@@ -265,6 +285,11 @@ struct store_purge {
 /* A new op of a kind, zeroed: struct store_append *a = STORE_NEW(append, APPEND); */
 void *store_op_new(enum store_op_kind kind, size_t size);
 #define STORE_NEW(name, KIND) ((struct store_##name *)store_op_new(STORE_##KIND, sizeof(struct store_##name)))
+
+/* The most that one operation takes or gives; larger limits are cut to it. */
+enum { STORE_PAGE_MAX = 1000, STORE_ROWS_MAX = 1000 };
+/* How long an Idempotency-Key and an op_id are remembered, at least. */
+#define STORE_IDEM_MS ((int64_t)24 * 3600 * 1000)
 
 /* State, for /readyz and errors. Any thread. */
 enum store_health { STORE_OK, STORE_READ_ONLY };
