@@ -119,6 +119,17 @@ void event_write(struct jw *w, const struct event_row *row)
     jw_end_object(w);
 }
 
+struct event_row event_copy(struct arena *a, const struct event_row *row)
+{
+    struct event_row copy = *row;
+    copy.kind = arena_str(a, row->kind);
+    copy.author_name = arena_str(a, row->author_name);
+    copy.audience = arena_str(a, row->audience);
+    copy.client_id = arena_str(a, row->client_id);
+    copy.data = arena_str(a, row->data);
+    return copy;
+}
+
 struct str event_data_str(struct arena *a, const struct event_row *row, const char *member)
 {
     struct json *data = NULL;

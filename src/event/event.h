@@ -46,6 +46,9 @@ void event_set_kind(struct event_row *row, enum event_kind kind);
 /* The envelope of docs/API.md ("Events"), one object. Stored rows of every version read the same. */
 void event_write(struct jw *w, const struct event_row *row);
 
+/* A copy whose strings lie in `a`. */
+struct event_row event_copy(struct arena *a, const struct event_row *row);
+
 /* A string member of the row's data ("text", "id"), decoded into the arena; empty if there is none. */
 struct str event_data_str(struct arena *a, const struct event_row *row, const char *member);
 

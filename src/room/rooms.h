@@ -107,6 +107,9 @@ struct room_op {
     bool title_set, personas_set;
     struct str *personas; /* slugs or ids */
     size_t persona_count;
+    size_t persona_at;   /* this folder's own */
+    struct str external; /* ROOM_CREATE: the name an outside program has for the room */
+    bool quiet;          /* ROOM_CREATE: without the persona's greeting */
     struct str text, client_id;
     struct id message, reply_to, parent, turn;
     enum room_state state;

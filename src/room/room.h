@@ -1,0 +1,210 @@
+/*
+ * One room on its home loop: what it holds in memory and the machinery that its verbs share. Private to
+ * src/room.
+ *
+ * A room is loaded from the store when the first operation or subscription arrives, and leaves memory when
+ * nothing happened for ROOM_IDLE_MS. All of it belongs to the home loop's thread: no locks. Every change goes
+ * through a struct room_append: rows into the store, then, after the commit and in commit order, memory is
+ * brought up to date, subscribers are told, and the operation is answered. Nothing is published or
+ * acknowledged before.
+ *
+ *   rooms.c    registry, routing of operations, eviction      load.c     a room comes into memory
+ *   append.c   rows in, publication out                        publish.c  frames for subscribers, once per
+ * format verbs.c    create, update, state, clear, ...               say.c      messages: say, edit, delete,
+ * forget, retry floor.c    which personas answer                           turn.c     the turn machine;
+ * turn_end.c, prompt.c hub.c      the loop's end of the live stream               members.c  the personas of
+ * a room mood.c     moods in a room                                 recover.c  after a crash, before a stop
+ *   stats.c    counters
+ */
+#ifndef EIDOLON_ROOM_ROOM_H
+#define EIDOLON_ROOM_ROOM_H
+
+#include "affect/affect.h"
+#include "base/map.h"
+#include "persona/persona.h"
+#include "room/rooms.h"
+
+enum {
+    ROOM_IDLE_MS = 5 * 60 * 1000, /* out of memory after that long without anything happening */
+    ROOM_SWEEP_MS = 30 * 1000,
+    ROOM_SAID_SPARE = 20,  /* messages kept beyond room.context_messages before the oldest are let go */
+    ROOM_SHOWN_MAX = 1000, /* messages a prompt may hold, whatever the setting */
+    ROOM_QUEUE_MAX = 1000, /* operations that may wait for a room to load */
+    ROOM_TURNS_MAX = 32,   /* turns running or waiting in one room */
+    ROOM_NAME_MAX = 200,   /* bytes of a person's name */
+};
+
+/* One message as the prompt and the floor need it; name and text are heap, owned by the room. */
+struct said {
+    uint64_t seq, parent;
+    struct id id, author;
+    enum author_type author_type;
+    int64_t at_ms;
+    struct str name, text;
+    bool deleted;
+};
+
+struct room_persona {
+    struct id id;
+    struct str name, slug; /* heap */
+    double talkativeness;
+    struct mood mood; /* as it was at mood_ms */
+    struct mood baseline;
+    int64_t mood_ms; /* 0: never felt anything here: the baseline counts */
+    bool present;    /* false: was a member, left */
+};
+
+enum room_load { ROOM_LOADING, ROOM_READY, ROOM_GONE };
+
+struct room {
+    struct home *home;
+    struct id id, owner;
+    char owner_name[ROOM_NAME_MAX]; /* as the owner's last operation said */
+    enum room_load load;
+    struct error load_error;
+    struct room_op *waiting, **waiting_tail; /* operations that came before the room was loaded */
+    unsigned waiting_count;
+
+    struct str title, external; /* heap */
+    enum room_state state;
+    uint64_t head, cleared, version;
+    int64_t created_ms, updated_ms, deleted_ms;
+    struct room_persona *personas;
+    size_t persona_count;
+
+    struct said *said; /* oldest first, at most context_messages + ROOM_SAID_SPARE */
+    size_t said_count, said_cap;
+
+    struct turn *turns; /* in the order in which they were caused */
+    unsigned turn_count;
+    unsigned appending;  /* appends on their way */
+    unsigned self_turns; /* turns since a person spoke (rooms that run by themselves) */
+    struct id last_speaker;
+    struct timer self_timer;
+
+    uint64_t interest[ROOM_FORMATS_MAX]; /* a bit per loop whose subscribers want this format */
+    uint64_t used_us;                    /* when something last happened, monotonic */
+};
+
+/* A loop's rooms and readers. */
+struct home {
+    struct rooms *rooms;
+    struct loop *loop;
+    struct map table; /* id -> struct room */
+    struct timer sweep;
+    struct map subs;    /* id -> struct hub_room (hub.c): this loop's readers */
+    struct map handles; /* handle -> struct sub_inner (hub.c) */
+};
+
+struct rooms {
+    struct room_deps deps;
+    unsigned formats;
+    _Atomic bool draining;
+    struct home homes[LOOPS_MAX];
+    struct room_counters *counters;
+};
+
+/* rooms.c */
+struct room *room_find(struct home *home, struct id id) LOOP; /* loaded or loading, or NULL */
+struct room *room_new(struct home *home, struct id id) LOOP;  /* in the table, loading */
+void room_free(struct room *room) LOOP;
+void room_loaded(struct room *room) LOOP;   /* load is READY or GONE now: those who waited go on */
+void room_op_done(struct room_op *op) LOOP; /* sends the op back to its loop */
+void room_op_fail(struct room_op *op, enum err err, const char *format, ...) LOOP
+    __attribute__((format(printf, 3, 4)));
+struct home *room_home(struct rooms *rooms, struct id id);
+void room_touch(struct room *room) LOOP;
+
+/* load.c */
+void room_load(struct room *room) LOOP;
+void room_head_read(struct room *room, const struct room_row *row) LOOP;
+void room_head_reload(struct room *room) LOOP; /* a change was refused: memory follows the store again */
+void said_release(struct said *said);
+void room_said_add(struct room *room, const struct event_row *row, struct str text) LOOP;
+void room_said_change(struct said *said, struct str text) LOOP;
+struct said *room_said(const struct room *room, struct id message) LOOP; /* NULL: not among the newest */
+const struct said *room_said_at(const struct room *room, uint64_t seq) LOOP;
+uint64_t room_leaf(const struct room *room) LOOP; /* seq of the newest message that is not hidden; 0: none */
+/* From `leaf` back along parents; fills `out` oldest first, without deleted ones. */
+size_t room_branch(const struct room *room, uint64_t leaf, const struct said **out, size_t max) LOOP;
+
+/* append.c: one transaction. The caller adds rows (texts in the append's arena) and sends; `committed` is
+ * called on the home loop afterwards, also when the store refused (store.op.err). room is NULL only if it
+ * went meanwhile. */
+struct room_append {
+    struct store_append store;
+    struct home *home;
+    struct room_op *op; /* what is answered by it, or NULL */
+    struct id turn;     /* the turn this ends, or none */
+    struct id *turns;   /* the turns this begins */
+    size_t turn_count;
+    void (*committed)(struct room_append *, struct room *);
+};
+struct room_append *room_append_new(struct room *room, struct room_op *op, size_t rows) LOOP;
+struct event_row *room_append_row(struct room_append *append, enum event_kind kind, enum author_type type,
+                                  struct id author, struct str name) LOOP;
+struct event_row *room_append_system(struct room_append *append, enum event_kind kind) LOOP;
+void room_append_head(struct room *room, struct room_append *append) LOOP; /* the head as memory has it */
+void room_append_send(struct room *room, struct room_append *append) LOOP;
+/* Answers append->op, if any: with the store's error, or the first row and the view. */
+void room_append_answer(struct room_append *append, struct room *room) LOOP;
+/* Rows that were committed: into memory, to subscribers. */
+void room_rows_committed(struct room *room, const struct event_row *rows, size_t count) LOOP;
+
+/* publish.c: to every subscriber. */
+void room_publish(struct room *room, const struct event_row *row) LOOP;
+void room_publish_passing(struct room *room, enum event_kind kind, enum author_type type, struct id author,
+                          struct str name, struct id turn, struct str data) LOOP;
+
+/* One function a verb; each answers its op, now or after the commit. */
+typedef void room_verb_fn(struct room *room, struct room_op *op);
+room_verb_fn room_say, room_edit, room_delete_message, room_forget, room_retry, room_cancel; /* say.c */
+room_verb_fn room_update, room_remove, room_restore, room_set_state, room_clear, room_get;   /* verbs.c */
+room_verb_fn room_join, room_leave, room_snapshot, room_typing;
+room_verb_fn room_recover;                                    /* recover.c */
+void room_create(struct home *home, struct room_op *op) LOOP; /* verbs.c; the room is not there yet */
+void room_rest(struct room *room, const char *reason) LOOP;   /* a running room becomes idle by itself */
+void room_self_turn(struct room *room, size_t persona,
+                    struct str heard) LOOP; /* say.c: without a person's message */
+struct str message_data(struct arena *a, struct id id, struct str text, struct id reply_to,
+                        struct id retry_of);
+
+/* floor.c */
+size_t floor_answering(const struct room *room, struct str text, size_t *out, size_t max) LOOP;
+void floor_continue(struct room *room) LOOP; /* a running room goes on by itself, after a pause */
+
+/* turn.c (more in turn.h) */
+enum turn_outcome { TURN_DONE, TURN_CANCELLED, TURN_FAILED, TURN_OUTCOMES };
+struct turn *turn_find(struct room *room, struct id id) LOOP;
+void turns_cancel_all(struct room *room) LOOP;
+void turns_stop_all(struct room *room, const char *reason) LOOP; /* they end as failed */
+void turn_ended(struct room *room, struct turn *turn) LOOP;      /* its end is stored, or could not be */
+void turn_snapshots(struct room *room, void (*emit)(void *arg, const struct event_row *row), void *arg) LOOP;
+
+/* members.c */
+void members_write(const struct room *room, struct buf *to) LOOP;
+enum err members_read(struct room *room, struct str json, struct error *e) LOOP;
+void members_release(struct room *room) LOOP;
+struct room_persona *room_persona(const struct room *room, struct id id) LOOP; /* or NULL */
+struct room_persona *room_persona_add(struct room *room, struct id id) LOOP;
+void room_persona_name(struct room_persona *p, struct str name, struct str slug) LOOP;
+size_t room_present(const struct room *room) LOOP;
+struct str room_user_name(const struct room *room) LOOP; /* what the owner is called; empty if nobody said */
+void room_view_fill(const struct room *room, struct arena *a, struct room_view *out) LOOP;
+
+/* mood.c */
+struct mood room_mood_baseline(const double traits[TRAIT_COUNT]);
+struct mood room_mood_now(const struct room_persona *p);
+void room_mood_read(struct room *room, const struct event_row *row) LOOP;
+
+/* stats.c */
+struct room_counters *counters_new(unsigned loops);
+void count_rooms(struct rooms *rooms, int by) LOOP;
+void count_subscriber(struct rooms *rooms, int by) LOOP;
+void count_running(struct rooms *rooms, int by) LOOP;
+void count_events(struct rooms *rooms, size_t n) LOOP;
+void count_ended(struct rooms *rooms, enum turn_outcome outcome) LOOP;
+void count_step(struct rooms *rooms, enum turn_step step, uint64_t us) LOOP;
+void count_first_delta(struct rooms *rooms, uint64_t us) LOOP;
+
+#endif

@@ -1,0 +1,401 @@
+/*
+ * Messages: say, edit, delete, forget, retry. See room.h.
+ *
+ * A person's message and the turn.started of every persona who answers it are one transaction, so a message
+ * that was acknowledged always has its answers coming, also if the process dies at that moment (recover.c).
+ */
+#include "room/room.h"
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "room/turn.h"
+
+#include <stdlib.h>
+
+struct str message_data(struct arena *a, struct id id, struct str text, struct id reply_to,
+                        struct id retry_of)
+{
+    struct buf b = BUF_INIT;
+    struct jw w = JW(&b);
+    jw_object(&w);
+    jw_kv_string(&w, "id", str_c(id_text(id).c));
+    jw_kv_string(&w, "text", text);
+    if (id_none(reply_to))
+        jw_kv_null(&w, "reply_to");
+    else
+        jw_kv_string(&w, "reply_to", str_c(id_text(reply_to).c));
+    if (!id_none(retry_of))
+        jw_kv_string(&w, "retry_of", str_c(id_text(retry_of).c));
+    jw_end_object(&w);
+    struct str data = arena_str(a, buf_str(&b));
+    buf_release(&b);
+    return data;
+}
+
+static bool text_ok(struct room *room, struct room_op *op)
+{
+    size_t max = room->home->rooms->deps.config->room.text_max;
+    if (str_empty(str_trim(op->text))) {
+        error_set_param(&op->error, ERR_REFUSED, "text", "The message is empty; write something.");
+        op->err = ERR_REFUSED;
+    } else if (op->text.n > max) {
+        error_set_param(&op->error, ERR_TEXT_TOO_LONG, "text",
+                        "The message has %zu bytes; at most %zu are allowed (room.text_max).", op->text.n,
+                        max);
+        op->err = ERR_TEXT_TOO_LONG;
+    } else {
+        return true;
+    }
+    room_op_done(op);
+    return false;
+}
+
+static struct str started_data(struct arena *a, struct id persona, struct id retry_of)
+{
+    struct buf b = BUF_INIT;
+    struct jw w = JW(&b);
+    jw_object(&w);
+    jw_kv_string(&w, "persona", str_c(id_text(persona).c));
+    if (id_none(retry_of))
+        jw_kv_null(&w, "retry_of");
+    else
+        jw_kv_string(&w, "retry_of", str_c(id_text(retry_of).c));
+    jw_end_object(&w);
+    struct str data = arena_str(a, buf_str(&b));
+    buf_release(&b);
+    return data;
+}
+
+/* Adds a turn.started row for a new turn, which waits for its commit. */
+static struct turn *add_turn(struct room *room, struct room_append *append, const struct turn_plan *plan,
+                             uint64_t cause)
+{
+    struct turn *turn = turn_new(room, plan);
+    struct arena *a = &append->store.op.arena;
+    const struct room_persona *p = &room->personas[plan->persona];
+    struct event_row *row =
+        room_append_row(append, EVENT_TURN_STARTED, AUTHOR_PERSONA, p->id, arena_str(a, p->name));
+    row->turn = turn_id(turn);
+    row->cause = cause;
+    row->data = started_data(a, p->id, plan->retry_of);
+    return turn;
+}
+
+/* After the commit: begins the turns of its turn.started rows, or takes them back. */
+static void begin_turns(struct room_append *append, struct room *room)
+{
+    const struct store_append *s = &append->store;
+    bool ok = s->op.err == ERR_OK && !s->deduped;
+    for (size_t i = 0; room && i < append->turn_count; i++) {
+        struct turn *turn = turn_find(room, append->turns[i]);
+        if (!turn)
+            continue;
+        if (!ok)
+            turn_drop(room, turn);
+    }
+    for (size_t i = 0; ok && room && i < s->count; i++) {
+        struct turn *turn =
+            event_is(&s->rows[i], EVENT_TURN_STARTED) ? turn_find(room, s->rows[i].turn) : NULL;
+        if (turn)
+            turn_committed(room, turn, &s->rows[i]);
+    }
+}
+
+static void said(struct room_append *append, struct room *room)
+{
+    struct room_op *op = append->op;
+    bool fresh = append->store.op.err == ERR_OK && !append->store.deduped;
+    if (op && fresh) {
+        op->turn_count = append->turn_count;
+        op->turns = arena_array(&op->arena, struct id, append->turn_count);
+        for (size_t i = 0; i < append->turn_count; i++)
+            op->turns[i] = append->turns[i];
+    }
+    room_append_answer(append, room);
+    begin_turns(append, room);
+}
+
+/* The message that a new one follows: the one that was named, else the newest. False: answered with an error.
+ */
+static bool find_parent(struct room *room, struct room_op *op, uint64_t *parent)
+{
+    *parent = room_leaf(room);
+    if (id_none(op->parent))
+        return true;
+    const struct said *said = room_said(room, op->parent);
+    if (said) {
+        *parent = said->seq;
+        return true;
+    }
+    error_set_param(&op->error, ERR_REFUSED, "parent",
+                    "The message to go on from is not among the newest of this room.");
+    op->err = ERR_REFUSED;
+    room_op_done(op);
+    return false;
+}
+
+void room_say(struct room *room, struct room_op *op)
+{
+    uint64_t parent = 0;
+    size_t answering[ROOM_ANSWERS_MAX];
+    if (!text_ok(room, op) || !find_parent(room, op, &parent))
+        return;
+    size_t answers = floor_answering(room, op->text, answering, ROOM_ANSWERS_MAX);
+    if (room->turn_count + answers > ROOM_TURNS_MAX) {
+        room_op_fail(op, ERR_LIMIT,
+                     "Too many answers are still under way in this room; wait for them or stop them.");
+        return;
+    }
+    struct room_append *append = room_append_new(room, op, 1 + answers);
+    struct arena *a = &append->store.op.arena;
+    append->committed = said;
+    struct event_row *row =
+        room_append_row(append, EVENT_MESSAGE, AUTHOR_USER, op->who.user, arena_str(a, room_user_name(room)));
+    row->ref = id_new();
+    row->parent = parent;
+    row->client_id = op->client_id;
+    row->data = message_data(a, row->ref, op->text, op->reply_to, ID_NONE);
+    if (op->idem)
+        op->idem->result = arena_str(&op->arena, str_c(id_text(row->ref).c));
+    append->turns = arena_array(a, struct id, answers);
+    for (size_t i = 0; i < answers; i++) {
+        struct turn_plan plan = {
+            .persona = answering[i], .heard = op->text, .person = op->who.user, .since_us = clock_mono_us()};
+        append->turns[append->turn_count++] = turn_id(add_turn(room, append, &plan, ROW_OF_APPEND(0)));
+    }
+    room->self_turns = 0;
+    room_append_send(room, append);
+}
+
+void room_self_turn(struct room *room, size_t persona, struct str heard)
+{
+    struct room_append *append = room_append_new(room, NULL, 1);
+    append->committed = said;
+    struct turn_plan plan = {
+        .persona = persona, .heard = heard, .person = room->owner, .since_us = clock_mono_us()};
+    append->turns = arena_array(&append->store.op.arena, struct id, 1);
+    append->turns[append->turn_count++] = turn_id(add_turn(room, append, &plan, room_leaf(room)));
+    room->self_turns++;
+    room_append_send(room, append);
+}
+
+/* ---- what needs a message that may be too old for memory
+ * ---------------------------------------------------- */
+
+struct finding {
+    struct home *home;
+    struct room_op *op;
+    void (*then)(struct room *room, struct room_op *op, const struct event_row *row);
+};
+
+static void found(struct store_op *store_op)
+{
+    on_loop();
+    struct store_event_find *get = CONTAINER(store_op, struct store_event_find, op);
+    struct finding *f = store_op->arg;
+    struct room_op *op = f->op;
+    struct room *room = room_find(f->home, op->room);
+    if (get->op.err == ERR_NOT_FOUND ||
+        (get->op.err == ERR_OK && !event_is(&get->found.row, EVENT_MESSAGE))) {
+        room_op_fail(op, ERR_NOT_FOUND, "No message of this room has the id '%s'.", id_text(op->message).c);
+    } else if (get->op.err != ERR_OK) {
+        op->err = get->op.err;
+        op->error = get->op.error;
+        room_op_done(op);
+    } else if (!room || room->load != ROOM_READY) {
+        room_op_fail(op, ERR_BUSY, "The room is being loaded; try again in a second.");
+    } else {
+        f->then(room, op, &get->found.row);
+    }
+    store_op_free(store_op);
+}
+
+static void with_message(struct room *room, struct room_op *op,
+                         void (*then)(struct room *, struct room_op *, const struct event_row *))
+{
+    struct store_event_find *get = STORE_NEW(event_find, EVENT_FIND);
+    struct finding *f = arena_new(&get->op.arena, struct finding);
+    *f = (struct finding){.home = room->home, .op = op, .then = then};
+    get->tenant = tenant_local();
+    get->room = room->id;
+    get->ref = op->message;
+    get->op.done = found;
+    get->op.arg = f;
+    store_submit(room->home->rooms->deps.store, &get->op);
+}
+
+static struct str of_data(struct arena *a, struct id of, const struct str *text, const bool *erased)
+{
+    struct buf b = BUF_INIT;
+    struct jw w = JW(&b);
+    jw_object(&w);
+    jw_kv_string(&w, "of", str_c(id_text(of).c));
+    if (text)
+        jw_kv_string(&w, "text", *text);
+    if (erased)
+        jw_kv_bool(&w, "erased", *erased);
+    jw_end_object(&w);
+    struct str data = arena_str(a, buf_str(&b));
+    buf_release(&b);
+    return data;
+}
+
+static struct event_row *user_row(struct room *room, struct room_append *append, enum event_kind kind,
+                                  struct room_op *op)
+{
+    struct str name = arena_str(&append->store.op.arena, room_user_name(room));
+    return room_append_row(append, kind, AUTHOR_USER, op->who.user, name);
+}
+
+static void changed(struct room_append *append, struct room *room)
+{
+    room_append_answer(append, room);
+}
+
+static void edit_found(struct room *room, struct room_op *op, const struct event_row *message)
+{
+    struct room_append *append = room_append_new(room, op, 1);
+    append->committed = changed;
+    struct event_row *row = user_row(room, append, EVENT_MESSAGE_EDITED, op);
+    row->of = message->seq;
+    row->data = of_data(&append->store.op.arena, op->message, &op->text, NULL);
+    room_append_send(room, append);
+}
+
+void room_edit(struct room *room, struct room_op *op)
+{
+    if (text_ok(room, op))
+        with_message(room, op, edit_found);
+}
+
+static void delete_found(struct room *room, struct room_op *op, const struct event_row *message)
+{
+    bool erased = false;
+    struct room_append *append = room_append_new(room, op, 1);
+    append->committed = changed;
+    struct event_row *row = user_row(room, append, EVENT_MESSAGE_DELETED, op);
+    row->of = message->seq;
+    row->data = of_data(&append->store.op.arena, op->message, NULL, &erased);
+    room_append_send(room, append);
+}
+
+void room_delete_message(struct room *room, struct room_op *op)
+{
+    with_message(room, op, delete_found);
+}
+
+/* ---- forget
+ * -------------------------------------------------------------------------------------------------- */
+
+struct forgetting {
+    struct home *home;
+    struct room_op *op;
+};
+
+static void forgotten(struct store_op *store_op)
+{
+    on_loop();
+    struct store_forget *forget = CONTAINER(store_op, struct store_forget, op);
+    struct forgetting *f = store_op->arg;
+    struct room_op *op = f->op;
+    struct room *room = room_find(f->home, op->room);
+    op->err = store_op->err;
+    op->error = store_op->error;
+    if (room)
+        room->appending--;
+    if (room && store_op->err == ERR_OK) {
+        struct said *said = room_said(room, op->message);
+        if (said) {
+            room_said_change(said, STR_NONE);
+            said->deleted = true;
+        }
+        room_rows_committed(room, forget->note, 1);
+        op->event = event_copy(&op->arena, forget->note);
+    }
+    room_op_done(op);
+    store_op_free(store_op);
+}
+
+static void forget_found(struct room *room, struct room_op *op, const struct event_row *message)
+{
+    bool erased = true;
+    struct store_forget *forget = STORE_NEW(forget, FORGET);
+    struct arena *a = &forget->op.arena;
+    struct forgetting *f = arena_new(a, struct forgetting);
+    *f = (struct forgetting){.home = room->home, .op = op};
+    uint64_t *seq = arena_new(a, uint64_t);
+    *seq = message->seq;
+    struct event_row *row = arena_new(a, struct event_row);
+    event_set_kind(row, EVENT_MESSAGE_DELETED);
+    row->at_ms = clock_wall_ms();
+    row->author_type = AUTHOR_USER;
+    row->author = op->who.user;
+    row->author_name = arena_str(a, room_user_name(room));
+    row->of = message->seq;
+    row->data = of_data(a, op->message, NULL, &erased);
+    forget->tenant = tenant_local();
+    forget->room = room->id;
+    forget->epoch = store_epoch(room->home->rooms->deps.store);
+    forget->seqs = seq;
+    forget->seq_count = 1;
+    forget->note = row;
+    forget->op.done = forgotten;
+    forget->op.arg = f;
+    room->appending++;
+    store_submit(room->home->rooms->deps.store, &forget->op);
+}
+
+void room_forget(struct room *room, struct room_op *op)
+{
+    with_message(room, op, forget_found);
+}
+
+/* ---- retry
+ * --------------------------------------------------------------------------------------------------- */
+
+static void retry_found(struct room *room, struct room_op *op, const struct event_row *message)
+{
+    const struct room_persona *p = room_persona(room, message->author);
+    if (message->author_type != AUTHOR_PERSONA || !p) {
+        room_op_fail(op, ERR_REFUSED, "Only a persona's answer can be retried; this message is a person's.");
+        return;
+    }
+    if (!p->present) {
+        room_op_fail(op, ERR_REFUSED, "%.*s has left this room.", STR_ARG(p->name));
+        return;
+    }
+    if (room->turn_count >= ROOM_TURNS_MAX) {
+        room_op_fail(op, ERR_LIMIT,
+                     "Too many answers are still under way in this room; wait for them or stop them.");
+        return;
+    }
+    const struct said *before = room_said_at(room, message->parent);
+    struct room_append *append = room_append_new(room, op, 1);
+    append->committed = said;
+    struct turn_plan plan = {.persona = (size_t)(p - room->personas),
+                             .heard = before ? before->text : STR_NONE,
+                             .person = op->who.user,
+                             .parent = message->parent,
+                             .retry_of = op->message,
+                             .since_us = clock_mono_us()};
+    append->turns = arena_array(&append->store.op.arena, struct id, 1);
+    append->turns[append->turn_count++] =
+        turn_id(add_turn(room, append, &plan, message->cause ? message->cause : message->parent));
+    room_append_send(room, append);
+}
+
+void room_retry(struct room *room, struct room_op *op)
+{
+    with_message(room, op, retry_found);
+}
+
+void room_cancel(struct room *room, struct room_op *op)
+{
+    struct turn *turn = turn_find(room, op->turn);
+    if (!turn) {
+        room_op_fail(op, ERR_NOT_FOUND, "No running turn of this room has the id '%s'; it may have ended.",
+                     id_text(op->turn).c);
+        return;
+    }
+    turn_cancel(room, turn, op);
+}

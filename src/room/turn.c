@@ -1,0 +1,423 @@
+/* The turn machine; see turn.h. */
+#include "room/turn.h"
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "language/facts.h"
+
+#include <stdlib.h>
+
+typedef void turn_handler(struct turn *turn);
+static turn_handler perceive, recall, compose, generate, express, remember;
+
+static turn_handler *const handlers[STEP_COUNT] = {
+    [STEP_PERCEIVE] = perceive, [STEP_RECALL] = recall,   [STEP_COMPOSE] = compose,
+    [STEP_GENERATE] = generate, [STEP_EXPRESS] = express, [STEP_REMEMBER] = remember,
+};
+
+static void close_step(struct turn *turn)
+{
+    uint64_t now = clock_mono_us();
+    turn->step_us[turn->step] = now - turn->step_began_us;
+    turn->step_began_us = now;
+    count_step(turn->room->home->rooms, turn->step, turn->step_us[turn->step]);
+}
+
+/* Ends a turn that was cancelled, or that the server stops. */
+static void stop(struct turn *turn)
+{
+    if (turn->stop_reason)
+        turn_fail(turn, GEN_UNAVAILABLE, "%s", turn->stop_reason);
+    else
+        turn_finish(turn, TURN_CANCELLED);
+}
+
+/* On to the next step; a turn that was cancelled meanwhile ends instead. */
+static void go(struct turn *turn, enum turn_step step)
+{
+    close_step(turn);
+    turn->step = step;
+    if (turn->cancelled)
+        stop(turn);
+    else
+        handlers[step](turn);
+}
+
+/* ---- perceive: who am I, what did I hear, how does it make me feel
+ * ------------------------------------------ */
+
+static void persona_here(struct personas_op *get)
+{
+    on_loop();
+    struct turn *turn = CONTAINER(get, struct turn, get);
+    turn->pending = false;
+    if (turn->cancelled) {
+        stop(turn);
+        return;
+    }
+    if (get->err != ERR_OK) {
+        turn_fail(turn, GEN_UNAVAILABLE, "%s", get->error.message);
+        return;
+    }
+    const struct persona *p = get->persona;
+    struct room_persona *member = room_persona(turn->room, turn->persona);
+    room_persona_name(member, persona_called(p), p->slug);
+    member->talkativeness = p->traits[TRAIT_TALKATIVENESS];
+    member->baseline = room_mood_baseline(p->traits);
+    affect_read(turn->heard, &turn->affect);
+    turn->mood = mood_pull(room_mood_now(member), &turn->affect, MOOD_PULL_WEIGHT);
+    go(turn, STEP_RECALL);
+}
+
+static void perceive(struct turn *turn)
+{
+    turn->get.key = arena_str(&turn->arena, str_c(id_text(turn->persona).c));
+    turn->get.arena = &turn->arena;
+    turn->get.done = persona_here;
+    turn->pending = true;
+    personas_get(turn->room->home->rooms->deps.personas, &turn->get);
+}
+
+/* ---- recall
+ * --------------------------------------------------------------------------------------------------- */
+
+static void recalled(struct memory_recall *op)
+{
+    on_loop();
+    struct turn *turn = CONTAINER(op, struct turn, recall);
+    turn->pending = false;
+    timer_cancel(&turn->recall_timeout);
+    /* Memory that fails or is late costs its memories, not the turn; its record says so. */
+    go(turn, STEP_COMPOSE);
+}
+
+static void recall_late(struct timer *timer)
+{
+    struct turn *turn = CONTAINER(timer, struct turn, recall_timeout);
+    if (turn->pending)
+        memory_recall_cancel(&turn->recall);
+}
+
+static struct str *split_words(struct arena *a, struct str text, size_t *count)
+{
+    struct str *words = arena_array(a, struct str, text.n / 2 + 1), rest = text, word;
+    *count = 0;
+    while (str_cut(&rest, ' ', &word)) {
+        if (word.n)
+            words[(*count)++] = word;
+    }
+    return words;
+}
+
+static void recall(struct turn *turn)
+{
+    const struct config *config = turn->room->home->rooms->deps.config;
+    struct memory_recall *r = &turn->recall;
+    const struct said *shown[ROOM_SHOWN_MAX];
+    size_t count = turn_transcript(turn, shown, ROOM_SHOWN_MAX);
+    struct buf words = BUF_INIT;
+    person_query_expand(&turn->arena, turn->heard, &words);
+    r->person = turn->person;
+    r->persona = turn->persona;
+    r->room = turn->room->id;
+    r->text = turn->heard;
+    r->words = split_words(&turn->arena, arena_str(&turn->arena, buf_str(&words)), &r->word_count);
+    buf_release(&words);
+    uint64_t *exclude = arena_array(&turn->arena, uint64_t, count);
+    for (size_t i = 0; i < count; i++)
+        exclude[i] = shown[i]->seq;
+    r->exclude = exclude;
+    r->exclude_count = count;
+    r->budget_tokens = config->memory.recall_limit ? (size_t)config->memory.token_budget : 0;
+    r->max_hits = (unsigned)config->memory.recall_limit;
+    r->arena = &turn->arena;
+    r->done = recalled;
+    turn->pending = true;
+    timer_arm(&turn->recall_timeout, config->memory.recall_timeout, recall_late);
+    memory_recall(turn->room->home->rooms->deps.memory, r);
+}
+
+/* ---- compose, generate ------------------------------------------------------------------------------------
+ */
+
+static void compose(struct turn *turn)
+{
+    turn_compose(turn);
+    go(turn, STEP_GENERATE);
+}
+
+static void on_delta(void *arg, struct str text)
+{
+    on_loop();
+    struct turn *turn = arg;
+    struct room *room = turn->room;
+    size_t max = room->home->rooms->deps.config->room.reply_max;
+    if (turn->index == 0) {
+        turn->first_delta_us = clock_mono_us() - turn->since_us;
+        count_first_delta(room->home->rooms, turn->first_delta_us);
+    }
+    if (turn->text.n + text.n > max) {
+        turn->cut = true;
+        text.n = max - turn->text.n;
+        while (text.n && ((unsigned char)text.p[text.n] & 0xC0) == 0x80)
+            text.n--;
+    }
+    buf_add(&turn->text, text);
+    CLEANUP_BUF struct buf data = BUF_INIT;
+    struct jw w = JW(&data);
+    jw_object(&w);
+    jw_kv_string(&w, "text", text);
+    jw_kv_u64(&w, "index", turn->index++);
+    jw_end_object(&w);
+    const struct room_persona *p = room_persona(room, turn->persona);
+    room_publish_passing(room, EVENT_DELTA, AUTHOR_PERSONA, p->id, p->name, turn->id, buf_str(&data));
+    if (!turn->cut)
+        return;
+    /* Enough: the engine is told to stop, and what there is counts as an answer that met its length. */
+    engines_cancel(room->home->rooms->deps.engines, turn->gen);
+    turn->gen = 0;
+    turn->end = (struct gen_end){.code = GEN_OK, .finish = GEN_LENGTH, .retry_after_ms = -1};
+    go(turn, STEP_EXPRESS);
+}
+
+static void on_end(void *arg, const struct gen_end *end)
+{
+    on_loop();
+    struct turn *turn = arg;
+    turn->end = *end;
+    turn->end.raw_error = STR_NONE;
+    turn->engine =
+        arena_str(&turn->arena, engines_answered(turn->room->home->rooms->deps.engines, turn->gen));
+    turn->gen = 0;
+    if (end->code != GEN_OK)
+        turn_finish(turn, TURN_FAILED);
+    else if (str_empty(str_trim(buf_str(&turn->text))))
+        turn_fail(turn, GEN_MALFORMED,
+                  "The engine answered without saying anything; try again, or choose another model.");
+    else
+        go(turn, STEP_EXPRESS);
+}
+
+static void generate(struct turn *turn)
+{
+    static const struct gen_emit emit = {.delta = on_delta, .end = on_end};
+    struct gen_request request;
+    struct gen_end end = {0};
+    turn_request(turn, &request);
+    struct str name = turn->get.persona->engine;
+    turn->engine = name;
+    turn->gen = engines_start(turn->room->home->rooms->deps.engines, name, &request, &emit, turn, &end);
+    if (!turn->gen) {
+        turn->end = end;
+        turn_finish(turn, TURN_FAILED);
+    }
+}
+
+/* ---- express, remember
+ * ---------------------------------------------------------------------------------------- */
+
+/* The answer as it will be kept. Voice and stage take it from here, sentence by sentence. */
+static void express(struct turn *turn)
+{
+    struct str kept = str_trim(buf_str(&turn->text));
+    size_t lead = (size_t)(kept.p - turn->text.p);
+    buf_drop(&turn->text, lead);
+    turn->text.n = kept.n;
+    go(turn, STEP_REMEMBER);
+}
+
+static void remember(struct turn *turn)
+{
+    turn_finish(turn, TURN_DONE);
+}
+
+/* ---- the life of a turn
+ * ---------------------------------------------------------------------------------------- */
+
+struct id turn_id(const struct turn *turn)
+{
+    return turn->id;
+}
+
+struct turn *turn_new(struct room *room, const struct turn_plan *plan)
+{
+    struct turn *turn = heap_alloc(sizeof *turn), **tail = &room->turns;
+    turn->room = room;
+    turn->id = id_new();
+    turn->persona = room->personas[plan->persona].id;
+    turn->person = plan->person;
+    turn->parent = plan->parent;
+    turn->retry_of = plan->retry_of;
+    turn->since_us = plan->since_us;
+    turn->heard = arena_str(&turn->arena, plan->heard);
+    turn->text = BUF_INIT;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = turn;
+    room->turn_count++;
+    return turn;
+}
+
+struct turn *turn_find(struct room *room, struct id id)
+{
+    for (struct turn *turn = room->turns; turn; turn = turn->next) {
+        if (id_eq(turn->id, id))
+            return turn;
+    }
+    return NULL;
+}
+
+static void unlink_turn(struct turn *turn)
+{
+    struct turn **at = &turn->room->turns;
+    while (*at != turn)
+        at = &(*at)->next;
+    *at = turn->next;
+    turn->room->turn_count--;
+}
+
+static void free_turn(struct turn *turn)
+{
+    timer_close(&turn->timeout);
+    timer_close(&turn->recall_timeout);
+    buf_release(&turn->text);
+    arena_release(&turn->arena);
+    free(turn);
+}
+
+void turn_drop(struct room *room, struct turn *turn)
+{
+    (void)room;
+    unlink_turn(turn);
+    free_turn(turn);
+}
+
+static void too_long(struct timer *timer)
+{
+    struct turn *turn = CONTAINER(timer, struct turn, timeout);
+    if (turn->gen) {
+        engines_cancel(turn->room->home->rooms->deps.engines, turn->gen);
+        turn->gen = 0;
+    }
+    if (turn->phase == TURN_RUNNING && !turn->pending)
+        turn_fail(turn, GEN_TIMEOUT_TOTAL, "The turn took longer than room.turn_timeout allows.");
+}
+
+static void begin(struct turn *turn)
+{
+    turn->phase = TURN_RUNNING;
+    turn->step = STEP_PERCEIVE;
+    turn->step_began_us = clock_mono_us();
+    count_running(turn->room->home->rooms, 1);
+    timer_arm(&turn->timeout, turn->room->home->rooms->deps.config->room.turn_timeout, too_long);
+    perceive(turn);
+}
+
+/* Begins what may begin: the first that waits if nobody has the floor, and retries beside it. */
+static void next_turns(struct room *room)
+{
+    unsigned running = 0, max = (unsigned)room->home->rooms->deps.config->room.max_running_turns;
+    bool taken = false;
+    for (struct turn *t = room->turns; t; t = t->next) {
+        if (t->phase == TURN_RUNNING || t->phase == TURN_ENDING) {
+            running++;
+            taken |= id_none(t->retry_of);
+        }
+    }
+    for (struct turn *t = room->turns, *next; t && running < max; t = next) {
+        next = t->next;
+        bool first = id_none(t->retry_of);
+        if (t->phase != TURN_WAITING || (first && taken))
+            continue;
+        taken |= first;
+        running++;
+        begin(t);
+    }
+}
+
+void turn_committed(struct room *room, struct turn *turn, const struct event_row *started)
+{
+    turn->phase = TURN_WAITING;
+    turn->started_seq = started->seq;
+    turn->cause = started->cause;
+    if (turn->cancelled)
+        stop(turn);
+    else
+        next_turns(room);
+}
+
+void turn_cancel(struct room *room, struct turn *turn, struct room_op *op)
+{
+    if (op && turn->cancel_op) {
+        room_get(room, op); /* somebody else is ending it already */
+        return;
+    }
+    if (op)
+        turn->cancel_op = op;
+    turn->cancelled = true;
+    if (turn->gen) {
+        engines_cancel(room->home->rooms->deps.engines, turn->gen);
+        turn->gen = 0;
+    }
+    if (turn->pending && turn->step == STEP_RECALL)
+        memory_recall_cancel(&turn->recall);
+    else if (!turn->pending && (turn->phase == TURN_WAITING || turn->phase == TURN_RUNNING))
+        stop(turn);
+}
+
+void turns_cancel_all(struct room *room)
+{
+    for (struct turn *turn = room->turns, *next; turn; turn = next) {
+        next = turn->next;
+        turn_cancel(room, turn, NULL);
+    }
+}
+
+void turns_stop_all(struct room *room, const char *reason)
+{
+    for (struct turn *turn = room->turns, *next; turn; turn = next) {
+        next = turn->next;
+        turn->stop_reason = reason;
+        turn_cancel(room, turn, NULL);
+    }
+}
+
+void turn_ended(struct room *room, struct turn *turn)
+{
+    struct room_op *op = turn->cancel_op;
+    count_running(room->home->rooms, turn->step_began_us ? -1 : 0);
+    count_ended(room->home->rooms, turn->outcome);
+    if (turn->outcome == TURN_DONE)
+        room->last_speaker = turn->persona;
+    unlink_turn(turn);
+    free_turn(turn);
+    if (op)
+        room_get(room, op);
+    next_turns(room);
+    floor_continue(room);
+}
+
+void turn_snapshots(struct room *room, void (*emit)(void *arg, const struct event_row *row), void *arg)
+{
+    for (const struct turn *turn = room->turns; turn; turn = turn->next) {
+        if (turn->phase != TURN_RUNNING && turn->phase != TURN_ENDING)
+            continue;
+        CLEANUP_BUF struct buf data = BUF_INIT;
+        struct jw w = JW(&data);
+        jw_object(&w);
+        jw_kv_string(&w, "turn", str_c(id_text(turn->id).c));
+        jw_kv_string(&w, "text", buf_str(&turn->text));
+        jw_kv_u64(&w, "index", turn->index);
+        jw_end_object(&w);
+        const struct room_persona *p = room_persona(room, turn->persona);
+        struct event_row row = {.room = room->id,
+                                .at_ms = clock_wall_ms(),
+                                .author_type = AUTHOR_PERSONA,
+                                .author = p->id,
+                                .author_name = p->name,
+                                .turn = turn->id,
+                                .data = buf_str(&data)};
+        event_set_kind(&row, EVENT_TURN_SNAPSHOT);
+        emit(arg, &row);
+    }
+}

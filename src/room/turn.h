@@ -1,0 +1,85 @@
+/*
+ * The turn: perceive -> recall -> compose -> generate -> express -> remember, one handler a step, each timed.
+ *
+ * A turn belongs to its room, on the room's home loop, and the room stays in memory while it has turns. A
+ * turn is made with the transaction that holds its turn.started; it waits for its place on the floor (one at
+ * a time, but retries run beside), runs, and ends in the log whatever happens: done, cancelled with its
+ * partial text, or failed with a reason. What it waits for (a persona, memory, an engine, the store) answers
+ * on the loop; a cancelled turn still takes those answers before it goes. Private to src/room.
+ */
+#ifndef EIDOLON_ROOM_TURN_H
+#define EIDOLON_ROOM_TURN_H
+
+#include "engine/engine.h"
+#include "engine/scripted.h"
+#include "memory/memory.h"
+#include "persona/compose.h"
+#include "persona/personas.h"
+#include "room/room.h"
+
+enum { ROOM_ANSWERS_MAX = 8 }; /* personas that one message may address */
+
+struct turn_plan {
+    size_t persona;     /* index into room->personas */
+    struct str heard;   /* the text it answers; copied */
+    struct id person;   /* whom memory is asked about */
+    uint64_t parent;    /* a retry: the message its answer follows */
+    struct id retry_of; /* a retry: the answer it stands beside */
+    uint64_t since_us;  /* when the message came in */
+};
+
+enum turn_phase { TURN_UNCOMMITTED, TURN_WAITING, TURN_RUNNING, TURN_ENDING };
+
+struct turn {
+    struct turn *next;
+    struct room *room;
+    struct id id, persona, person, retry_of;
+    uint64_t started_seq, cause, parent;
+    enum turn_phase phase;
+    struct arena arena;
+    struct str heard;
+
+    enum turn_step step;
+    uint64_t since_us, step_began_us, first_delta_us, step_us[STEP_COUNT];
+    bool pending;            /* an answer is on its way: personas, memory */
+    bool cancelled;          /* end at the next occasion */
+    const char *stop_reason; /* cancelled by the server: it ends as failed, with this sentence */
+    struct room_op *cancel_op;
+    struct timer timeout, recall_timeout;
+
+    struct affect affect;
+    struct mood mood;
+    struct personas_op get;
+    struct memory_recall recall;
+    struct prompt prompt;
+    struct scripted_input hints;
+    uint64_t gen;    /* the engine's, 0: none */
+    struct buf text; /* what was said so far */
+    uint64_t index;  /* of the next delta */
+    bool cut;        /* the answer was longer than room.reply_max */
+
+    enum turn_outcome outcome;
+    struct gen_end end; /* how the engine ended, or why the turn failed */
+    struct str engine;  /* the one that answered */
+};
+
+struct id turn_id(const struct turn *turn);
+struct turn *turn_new(struct room *room, const struct turn_plan *plan) LOOP;
+void turn_committed(struct room *room, struct turn *turn, const struct event_row *started) LOOP;
+void turn_drop(struct room *room, struct turn *turn) LOOP; /* its transaction failed */
+/* The op is answered when the turn has ended. */
+void turn_cancel(struct room *room, struct turn *turn, struct room_op *op) LOOP;
+
+/* prompt.c: fills turn->prompt and turn->hints from the room, the persona and what was recalled; then the
+ * request that says it to an engine (in the turn's arena). */
+void turn_compose(struct turn *turn) LOOP;
+void turn_request(struct turn *turn, struct gen_request *out) LOOP;
+/* The seqs of this room's messages that the prompt will hold, for recall to leave out. */
+size_t turn_transcript(const struct turn *turn, const struct said **out, size_t max) LOOP;
+
+/* turn_end.c: the end of a turn, into the log. */
+void turn_finish(struct turn *turn, enum turn_outcome outcome) LOOP;
+void turn_fail(struct turn *turn, enum gen_code code, const char *format, ...) LOOP
+    __attribute__((format(printf, 3, 4)));
+
+#endif
