@@ -1,0 +1,20 @@
+# What the API's tables generate, and its test suite.
+#
+#   make types       writes the web app's TypeScript types
+#   make lint-types  fails when the committed ones are not what the tables say
+#   make test-api    runs tests/api against build/eidolon
+
+TYPES := web/src/lib/generated/types.ts
+
+$(OUT)/tools/types: tools/types.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+
+types: $(OUT)/tools/types
+	@mkdir -p $(dir $(TYPES))
+	@$< > $(TYPES)
+
+lint-types: $(OUT)/tools/types
+	@$< | cmp -s - $(TYPES) || { echo "$(TYPES) is not what the tables say; run: make types" >&2; exit 1; }
+
+.PHONY: types lint-types

@@ -1,0 +1,53 @@
+/*
+ * The API: HTTP requests and WebSocket messages become calls into the house, events become frames.
+ *
+ * One struct api serves all loops. It owns nothing of what it is given but the settings (settings.h) and
+ * lives until the loops ended. How a request goes: api.c finds the route (route.h), asks auth.h who it is,
+ * reads and checks the body, and calls the handler, one file a route group. Handlers answer with the
+ * functions of call.h, at once or after the room, the store or an engine answered.
+ *
+ * It does not: listen (net does, main asks it to), hold any state of rooms or personas.
+ */
+#ifndef EIDOLON_API_API_H
+#define EIDOLON_API_API_H
+
+#include "net/asset.h"
+#include "net/listen.h"
+#include "room/rooms.h"
+
+struct api;
+struct engines;
+struct settings; /* api/settings.h */
+
+/* The wire formats of events, by number: room_deps.encode in this order (encode.c). */
+enum api_format { FORMAT_JSON, FORMAT_SSE, FORMAT_WS, FORMAT_WS_DEFLATED, FORMATS };
+extern room_encode_fn *const api_encoders[FORMATS];
+
+struct api_parts {
+    struct loops *loops;
+    struct store *store;
+    struct personas *personas;
+    struct memory *memory;
+    struct engines *engines;
+    struct rooms *rooms;
+    struct settings *settings;
+    const struct assets *assets; /* the web app; NULL: none built in */
+};
+
+/* Plain thread. The parts outlive the api; it may be made before the loops start. */
+struct api *api_new(const struct api_parts *parts);
+void api_free(struct api *api);
+/* What listeners are opened with; lives as long as the api. */
+const struct http_app *api_http(struct api *api);
+/* For /metrics; once the network part is there. */
+void api_set_net(struct api *api, struct net *net);
+/* Turns recovered: /readyz says ok from now on. Any thread. */
+void api_set_ready(struct api *api);
+
+/* The OpenAPI document and the TypeScript types, from the tables. Any thread. */
+void openapi_write(struct buf *to);
+void typescript_write(struct buf *to);
+/* The route tables of docs/API.md. */
+void routes_write_markdown(struct buf *to);
+
+#endif

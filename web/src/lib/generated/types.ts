@@ -1,0 +1,808 @@
+// Written by `make types` from the server's tables (src/api/schema.def and
+// src/event/kinds.def); a change here is lost.
+
+export interface List<T> {
+    data: T[];
+    next: string | null;
+}
+
+/** What went wrong, and what to do about it. */
+export interface ErrorDetail {
+    /** One sentence that says what to do. */
+    message: string;
+    /** The family of the error: invalid_request_error, authentication_error, permission_error, rate_limit_error, server_error. */
+    type: string;
+    /** The field or parameter at fault. */
+    param?: string | null;
+    /** A word for programs. */
+    code?: string | null;
+    /** The request's X-Request-Id. */
+    request_id?: string | null;
+}
+
+/** The body of every error. */
+export interface ErrorBody {
+    /** The error. */
+    error: ErrorDetail;
+}
+
+/** A persona's character in numbers; 0.5 is the middle. */
+export interface Traits {
+    /** Curiosity and imagination. */
+    openness?: number;
+    /** Order and duty. */
+    conscientiousness?: number;
+    /** Liveliness in company. */
+    extraversion?: number;
+    /** Kindness and trust. */
+    agreeableness?: number;
+    /** Worry and quick moods. */
+    neuroticism?: number;
+    /** How readily it jokes. */
+    humor?: number;
+    /** How formal its language is. */
+    formality?: number;
+    /** How long and how often it speaks. */
+    talkativeness?: number;
+}
+
+/** How a persona sounds. */
+export interface Voice {
+    /** The speech provider; empty for the installation's default. */
+    provider?: string;
+    /** The provider's voice. */
+    name?: string;
+    /** Speed; 1 is as recorded. */
+    rate?: number;
+    /** Pitch; 1 is as recorded. */
+    pitch?: number;
+    /** Loudness. */
+    volume?: number;
+}
+
+/** What a persona asks of its engine; null leaves the engine's own setting. */
+export interface Sampling {
+    /** Sampling temperature. */
+    temperature?: number | null;
+    /** Nucleus sampling. */
+    top_p?: number | null;
+    /** Penalty for repeated words. */
+    frequency_penalty?: number | null;
+    /** Penalty for words already used. */
+    presence_penalty?: number | null;
+    /** The longest answer. */
+    max_tokens?: number | null;
+}
+
+/** Who speaks. The API also calls it a character. */
+export interface Persona {
+    /** Its id. */
+    id: string;
+    /** Its name in addresses. */
+    slug: string;
+    /** Its name. */
+    name: string;
+    /** What it is called in a room, where that is not its name. */
+    nickname?: string;
+    /** Who it is. */
+    description: string;
+    /** Its character in words. */
+    personality: string;
+    /** Where it is and why. */
+    scenario: string;
+    /** Its first message. */
+    greeting: string;
+    /** Other first messages. */
+    greetings?: string[];
+    /** Example dialogue. */
+    examples?: string;
+    /** Its system prompt; empty for the house's own. */
+    system_prompt: string;
+    /** Instructions after the conversation. */
+    post_history?: string;
+    /** Its character in numbers. */
+    traits: Traits;
+    /** How it sounds. */
+    voice: Voice;
+    /** What it asks of its engine. */
+    sampling?: Sampling;
+    /** Its avatar. */
+    avatar: string | null;
+    /** The engine that answers for it; empty for the default. */
+    engine: string | null;
+    /** What it does not do. */
+    boundaries: string[];
+    /** What it wants. */
+    goals: string[];
+    /** Ways to begin a conversation with it. */
+    starters: string[];
+    /** Words to find it by. */
+    tags: string[];
+    /** Counts its changes; also its ETag. */
+    version: number;
+    /** When it was made. */
+    created_at: string;
+    /** When it was last changed. */
+    updated_at: string;
+    /** When it was deleted; it can be restored for 30 days. */
+    deleted_at?: string | null;
+}
+
+/** A persona as it is sent. `name` is needed to create one; PATCH changes only what is named, and null resets a field. */
+export interface PersonaInput {
+    /** Its name. */
+    name?: string;
+    /** Its name in addresses; made from the name when left out. */
+    slug?: string | null;
+    /** What it is called in a room. */
+    nickname?: string | null;
+    /** Who it is. */
+    description?: string | null;
+    /** Its character in words. */
+    personality?: string | null;
+    /** Where it is and why. */
+    scenario?: string | null;
+    /** Its first message. */
+    greeting?: string | null;
+    /** Other first messages. */
+    greetings?: string[] | null;
+    /** Example dialogue. */
+    examples?: string | null;
+    /** Its system prompt. */
+    system_prompt?: string | null;
+    /** Instructions after the conversation. */
+    post_history?: string | null;
+    /** Its character in numbers. */
+    traits?: Traits | null;
+    /** How it sounds. */
+    voice?: Voice | null;
+    /** What it asks of its engine. */
+    sampling?: Sampling | null;
+    /** Its avatar. */
+    avatar?: string | null;
+    /** The engine that answers for it. */
+    engine?: string | null;
+    /** What it does not do. */
+    boundaries?: string[] | null;
+    /** What it wants. */
+    goals?: string[] | null;
+    /** Ways to begin a conversation with it. */
+    starters?: string[] | null;
+    /** Words to find it by. */
+    tags?: string[] | null;
+}
+
+/** How the copy of a persona is to be called. */
+export interface PersonaDuplicate {
+    /** Its name; left out, the original's with a mark. */
+    name?: string;
+}
+
+/** Who an event comes from. */
+export interface Author {
+    /** What kind of author. */
+    type: 'persona' | 'user' | 'system';
+    /** Its id. */
+    id: string;
+    /** Its name as it is now. */
+    name: string;
+}
+
+/** Who is in a room. */
+export interface Member {
+    /** A person or a persona. */
+    type: 'persona' | 'user';
+    /** Its id. */
+    id: string;
+    /** Its name. */
+    name: string;
+    /** A persona's name in addresses. */
+    slug?: string;
+}
+
+/** A conversation with its members. The API also calls it a session. */
+export interface Room {
+    /** Its id. */
+    id: string;
+    /** Its title; may be empty. */
+    title: string;
+    /** Whether personas answer, or also speak on their own, or begin nothing. */
+    state: 'idle' | 'running' | 'paused' | 'stopped';
+    /** Who is in it. */
+    members: Member[];
+    /** The number of its last event. */
+    head: number;
+    /** What lies at or before this number is hidden; 0: nothing. */
+    cleared: number;
+    /** Counts its changes; also its ETag. */
+    version: number;
+    /** When it was made. */
+    created_at: string;
+    /** When something last happened in it. */
+    updated_at: string;
+    /** When it was deleted; it can be restored for 30 days. */
+    deleted_at: string | null;
+}
+
+/** A new room. */
+export interface RoomCreate {
+    /** Its title. */
+    title?: string;
+    /** Slugs or ids of its personas. */
+    personas?: string[];
+}
+
+/** What changes of a room. */
+export interface RoomUpdate {
+    /** Its title. */
+    title?: string;
+    /** Slugs or ids of the personas that are in it from here on. */
+    personas?: string[];
+}
+
+/** Something said in a room. */
+export interface Say {
+    /** What is said. */
+    text: string;
+    /** The message it answers. */
+    reply_to?: string | null;
+    /** The client's own id: the same one in the same room is stored once. */
+    id?: string;
+}
+
+/** The new text of a message. */
+export interface Edit {
+    /** The text from here on. */
+    text: string;
+}
+
+/** A message as it reads now: its event, with later edits applied, and its main fields beside the envelope. */
+export interface Message {
+    /** The message's id. */
+    id: string;
+    /** What it says now. */
+    text: string;
+    /** The message it answers, if its author said so. */
+    reply_to: string | null;
+    /** When it was last edited. */
+    edited_at: string | null;
+    /** The room. */
+    room: string;
+    /** Its number in the room. */
+    seq: number;
+    /** Its place among all events of the installation. */
+    pos?: string;
+    /** When it was said. */
+    at: string;
+    /** Always message. */
+    kind: 'message';
+    /** The version of the kind. */
+    v: number;
+    /** Who said it. */
+    author: Author;
+    /** The turn that made it. */
+    turn: string | null;
+    /** The event it follows from. */
+    cause: number | null;
+    /** The message it branches from. */
+    parent: unknown;
+    /** Who may see it; null for everybody. */
+    audience?: string[] | null;
+    /** The event's data, with the text as it reads now. */
+    data: { id: string; text: string; reply_to: string | null; retry_of?: string };
+}
+
+/** A turn that was asked to end. */
+export interface TurnCancelled {
+    /** Its id. */
+    turn: string;
+    /** Its room. */
+    room: string;
+    /** It has ended; the room's events say how. */
+    status: 'ended';
+}
+
+/** A feeling as a word and as a point. */
+export interface Mood {
+    /** The word. */
+    label: string;
+    /** -1 (bad) to 1 (good). */
+    valence: number;
+    /** -1 (calm) to 1 (stirred). */
+    arousal: number;
+    /** -1 (yielding) to 1 (in control). */
+    dominance: number;
+}
+
+/** Something that memory gave a turn, and why. */
+export interface Recalled {
+    /** What was remembered. */
+    text: string;
+    /** Why. */
+    reason: string;
+    /** Where it was said. */
+    room?: string;
+    /** Its number there. */
+    seq?: number;
+    /** When it was said. */
+    at?: string;
+    /** How well it fits; comparable within one turn. */
+    score?: number;
+}
+
+/** Tokens, as the engine counted them. */
+export interface Usage {
+    /** What went in. */
+    prompt_tokens: number;
+    /** What came out. */
+    completion_tokens: number;
+    /** Both. */
+    total_tokens: number;
+}
+
+/** An endpoint that reaches language models. Its key is never shown again. */
+export interface Provider {
+    /** Its name. */
+    name: string;
+    /** Its kind: openai (anything that speaks OpenAI's chat API) or scripted. */
+    type: string;
+    /** Its address. */
+    base_url: string;
+    /** Whether it has a key. */
+    api_key_set: boolean;
+    /** Whether further request headers are set. */
+    headers_set: boolean;
+    /** Timeouts and other settings, as in the file. */
+    settings: Record<string, string>;
+    /** Whether file, environment or flags set it; then it is changed there. */
+    locked: boolean;
+}
+
+/** A provider as it is sent. On PUT, a key or headers left out stay as they are; an empty key removes it. */
+export interface ProviderInput {
+    /** Its name: lower-case letters, digits, '-', '_' and '.'. */
+    name?: string;
+    /** Its kind; openai. */
+    type?: string;
+    /** The endpoint's address up to and with /v1. */
+    base_url?: string;
+    /** Its key; written, never read. */
+    api_key?: string | null;
+    /** Further request headers, Name: value, parted by commas; written, never read. */
+    headers?: string | null;
+    /** Timeouts and other settings, as in the file. */
+    settings?: Record<string, string>;
+}
+
+/** A named choice of provider, model and sampling. */
+export interface Engine {
+    /** Its name. */
+    name: string;
+    /** The provider it reaches. */
+    provider: string;
+    /** The model, as the provider calls it. */
+    model: string;
+    /** Sampling temperature. */
+    temperature: number | null;
+    /** Nucleus sampling. */
+    top_p: number | null;
+    /** Penalty for repeated words. */
+    frequency_penalty: number | null;
+    /** Penalty for words already used. */
+    presence_penalty: number | null;
+    /** The longest answer. */
+    max_tokens: number | null;
+    /** Texts that end an answer. */
+    stop: string[];
+    /** A fixed seed. */
+    seed: number | null;
+    /** How the system text is sent. */
+    style: 'system' | 'user';
+    /** The model's context window. */
+    context_tokens: number | null;
+    /** Engines to try where this one fails before its first word. */
+    fallback: string[];
+    /** Whether personas without an engine of their own use it. */
+    default: boolean;
+    /** Whether file, environment or flags set it; then it is changed there. */
+    locked: boolean;
+}
+
+/** An engine as it is sent. */
+export interface EngineInput {
+    /** Its name: lower-case letters, digits, '-', '_' and '.'. */
+    name?: string;
+    /** The provider it reaches. */
+    provider?: string;
+    /** The model, as the provider calls it. */
+    model?: string;
+    /** Sampling temperature. */
+    temperature?: number | null;
+    /** Nucleus sampling. */
+    top_p?: number | null;
+    /** Penalty for repeated words. */
+    frequency_penalty?: number | null;
+    /** Penalty for words already used. */
+    presence_penalty?: number | null;
+    /** The longest answer. */
+    max_tokens?: number | null;
+    /** Texts that end an answer. */
+    stop?: string[];
+    /** A fixed seed. */
+    seed?: number | null;
+    /** How the system text is sent. */
+    style?: 'system' | 'user';
+    /** The model's context window. */
+    context_tokens?: number | null;
+    /** Engines to try where this one fails before its first word. */
+    fallback?: string[];
+}
+
+/** What an engine answered to a short question. */
+export interface EngineTest {
+    /** Whether it answered. */
+    ok: boolean;
+    /** How long the whole answer took. */
+    latency_ms: number;
+    /** What it said. */
+    reply?: string;
+    /** Why it did not. */
+    error?: ErrorDetail;
+}
+
+/** One setting. */
+export interface ConfigKey {
+    /** Its name, section.key. */
+    key: string;
+    /** Its value as in the file; null for a secret. */
+    value: string | number | boolean | null;
+    /** Its default, as in the file. */
+    default: string;
+    /** What it does. */
+    doc: string;
+    /** text, path, choice, int, float, size, duration, bool or list. */
+    type: string;
+    /** What is allowed; empty for anything. */
+    limits: string;
+    /** Written, never read. */
+    secret: boolean;
+    /** Whether it has a value of its own. */
+    set: boolean;
+    /** Whether a change takes effect only at the next start. */
+    restart: boolean;
+    /** Where the value came from. */
+    from: 'default' | 'stored' | 'file' | 'environment' | 'flag';
+    /** Whether file, environment or flags set it; then it is changed there. */
+    locked: boolean;
+}
+
+/** All settings. */
+export interface ConfigList {
+    /** One a row. */
+    data: ConfigKey[];
+    /** Always null. */
+    next: string | null;
+}
+
+/** A sign-in. */
+export interface SessionInput {
+    /** The access token of the configuration (server.token). */
+    token: string;
+}
+
+/** Who the caller is. */
+export interface Session {
+    /** Whether the caller is the owner. */
+    signed_in: boolean;
+    /** By what. */
+    credential: 'local' | 'token' | 'none';
+    /** The person's name; may be empty. */
+    name: string;
+}
+
+/** The state of one part of the server. */
+export interface PartState {
+    /** How it is. */
+    status: 'ok' | 'degraded' | 'failing';
+    /** A sentence, where there is something to say. */
+    detail?: string;
+}
+
+/** Whether the server can work, part by part. */
+export interface Ready {
+    /** ok when every part that must work does. */
+    status: 'ok' | 'failing';
+    /** Each part. */
+    parts: Record<string, PartState>;
+}
+
+/** The server answers. */
+export interface Status {
+    /** Always ok. */
+    status: 'ok';
+}
+
+/** The state of the server, for people. */
+export interface Health {
+    /** As /readyz has it. */
+    status: 'ok' | 'failing';
+    /** Eidolon's version. */
+    version: string;
+    /** Since the start. */
+    uptime_ms: number;
+    /** The providers there are. */
+    providers: Provider[];
+    /** The default engine. */
+    engine: string;
+    /** Speech. */
+    voice: PartState;
+    /** The store. */
+    store: PartState;
+    /** Each part. */
+    parts: Record<string, PartState>;
+}
+
+/** waifu-rt3d's chat call: one message to one persona. Other fields are ignored. */
+export interface ChatInput {
+    /** What is said. */
+    text?: string;
+    /** The same, under its other name. */
+    message?: string;
+    /** The room; left out, a new one begins. */
+    session_id?: string | null;
+    /** The persona's slug or id; left out, the session's or the first there is. */
+    character?: string | null;
+    /** True: the answer comes as server-sent events. */
+    stream?: boolean | null;
+}
+
+/** What the persona answered. */
+export interface ChatAnswer {
+    /** The room. */
+    session_id: string;
+    /** The text. */
+    reply: string;
+    /** The stored message event. */
+    message: unknown;
+    /** The persona's mood after it. */
+    affect: Mood | null;
+    /** Tokens. */
+    usage: Usage | null;
+}
+
+/** A model as OpenAI describes it. */
+export interface Model {
+    /** A persona's slug, or engine/NAME. */
+    id: string;
+    /** Always model. */
+    object: 'model';
+    /** Seconds since 1970. */
+    created: number;
+    /** eidolon, or the engine's provider. */
+    owned_by: string;
+}
+
+/** All models. */
+export interface ModelList {
+    /** Always list. */
+    object: 'list';
+    /** Every persona and every engine. */
+    data: Model[];
+}
+
+/** OpenAI's chat completion request. Fields that are not listed are passed to an engine, and ignored by a persona. */
+export interface ChatCompletionInput {
+    /** A persona's slug, or engine/NAME. */
+    model: string;
+    /** The conversation. */
+    messages: unknown[];
+    /** Answer in pieces. */
+    stream?: boolean | null;
+    /** include_usage: a last chunk with the usage. */
+    stream_options?: { include_usage?: boolean } | null;
+    /** Who speaks: with it, a persona remembers. */
+    user?: string | null;
+    /** room: a key of your own for the conversation. */
+    metadata: unknown;
+    /** Sampling temperature. */
+    temperature?: number | null;
+    /** Nucleus sampling. */
+    top_p?: number | null;
+    /** The longest answer. */
+    max_tokens?: number | null;
+    /** The same, under its newer name. */
+    max_completion_tokens?: number | null;
+    /** Texts that end an answer. */
+    stop?: string | string[] | null;
+    /** A fixed seed. */
+    seed?: number | null;
+    /** Only 1. */
+    n?: number | null;
+    /** Passed to the engine. */
+    response_format: unknown;
+    /** Passed to the engine. */
+    tools: unknown;
+    /** Passed to the engine. */
+    tool_choice: unknown;
+}
+
+/** OpenAI's chat completion. */
+export interface ChatCompletion {
+    /** Its id. */
+    id: string;
+    /** Always chat.completion. */
+    object: 'chat.completion';
+    /** Seconds since 1970. */
+    created: number;
+    /** The model that was asked for. */
+    model: string;
+    /** One answer. */
+    choices: unknown[];
+    /** Tokens. */
+    usage?: Usage | null;
+}
+
+export type RoomState = Room['state'];
+
+/** A turn's waterfall, milliseconds a step. */
+export type Timings = Record<string, number>;
+
+/** What each kind of event carries in `data`. */
+export interface EventData {
+    /** The room began. */
+    'room.created': {
+        /** Its title. */
+        title: string;
+    };
+    /** The room's title or settings changed. */
+    'room.updated': {
+        /** The title as it is now. */
+        title: string;
+    };
+    /** The room was started, paused, stopped or left idle. */
+    'room.state': {
+        /** The state from here on. */
+        state: 'idle' | 'running' | 'paused' | 'stopped';
+        /** Why, where the server itself changed it. */
+        reason: string | null;
+    };
+    /** What lies before this event is hidden, not erased. */
+    'room.cleared': {};
+    /** A person or persona joined. */
+    'member.joined': {
+        /** Who. */
+        member: Author;
+    };
+    /** A person or persona left. */
+    'member.left': {
+        /** Who. */
+        member: Author;
+    };
+    /** A persona will answer `cause`. */
+    'turn.started': {
+        /** The persona's id. */
+        persona: string;
+        /** The message this turn gives another answer beside. */
+        retry_of: string | null;
+    };
+    /** A turn is over, one way or another. */
+    'turn.ended': {
+        /** How it ended. */
+        outcome: 'done' | 'cancelled' | 'failed';
+        /** The partial text of a turn that did not finish. */
+        text?: string;
+        /** Why it failed. */
+        error?: ErrorDetail;
+        /** The engine that answered. */
+        engine: string | null;
+        /** The engine's finish reason. */
+        finish: string | null;
+        /** Tokens, as the engine counted them. */
+        usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number } | null;
+        /** The turn's waterfall, milliseconds a step. */
+        timings: Record<string, number>;
+        /** What memory gave the turn, and why. */
+        recalled: Recalled[];
+    };
+    /** Somebody said something. */
+    'message': {
+        /** The message's id. */
+        id: string;
+        /** What was said. */
+        text: string;
+        /** The message it answers, if its author said so. */
+        reply_to: string | null;
+        /** The message it stands beside as another answer. */
+        retry_of?: string;
+    };
+    /** A message's text changed. */
+    'message.edited': {
+        /** The message's id. */
+        of: string;
+        /** The text from here on. */
+        text: string;
+    };
+    /** A message was taken out of the conversation. */
+    'message.deleted': {
+        /** The message's id. */
+        of: string;
+        /** True: forgotten for good; its data became a tombstone. */
+        erased: boolean;
+    };
+    /** What feeling a message carried. */
+    'affect': {
+        /** The message's id. */
+        of: string;
+        /** One of GoEmotions' 28. */
+        label: string;
+        /** -1 to 1. */
+        valence: number;
+        /** -1 to 1. */
+        arousal: number;
+        /** -1 to 1. */
+        dominance: number;
+    };
+    /** A persona's mood in this room, from here on. */
+    'mood': {
+        /** The persona's id. */
+        persona: string;
+        /** The mood in a word. */
+        label: string;
+        /** -1 to 1. */
+        valence: number;
+        /** -1 to 1. */
+        arousal: number;
+        /** -1 to 1. */
+        dominance: number;
+    };
+    /** Somebody is writing, or stopped. Passing. */
+    'typing': {
+        /** Whether. */
+        on: boolean;
+    };
+    /** A running turn's text so far, for who joins in its midst. Passing. */
+    'turn.snapshot': {
+        /** The turn's id. */
+        turn: string;
+        /** All deltas so far. */
+        text: string;
+        /** The index that the next delta will have. */
+        index: number;
+    };
+    /** A piece of a running turn's text. Passing. */
+    'delta': {
+        /** The piece. */
+        text: string;
+        /** Counts from 0 in each turn. */
+        index: number;
+    };
+    /** Passing events were dropped for this slow reader; a snapshot follows. Passing. */
+    'gap': {
+        /** The last number before the gap. */
+        from: number;
+        /** The first number after it. */
+        to: number;
+    };
+}
+
+export type EventKind = keyof EventData;
+
+/** What every event has; `seq` is null for passing ones. */
+export interface EventBase {
+    room: string;
+    seq: number | null;
+    pos: string | null;
+    at: string;
+    v: number;
+    author: Author;
+    turn: string | null;
+    cause: number | null;
+    parent: number | null;
+    audience: string[] | null;
+}
+
+export type EventOf<K extends EventKind> = EventBase & { kind: K; data: EventData[K] };
+
+/** A discriminated union on `kind`. Kinds that are not listed may come; ignore them. */
+export type RoomEvent = { [K in EventKind]: EventOf<K> }[EventKind];
+
