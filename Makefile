@@ -18,12 +18,14 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 CPPFLAGS := -D_GNU_SOURCE -Isrc -I$(GEN) -DEIDOLON_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS := -std=gnu17 -g $(WARN) -fno-common -fstack-protector-strong
 LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
-LDFLAGS := -pthread -Wl,-z,relro,-z,now
+LDFLAGS := -pthread -Wl,-z,relro,-z,now $(EXTRA_LDFLAGS)
 
 ifeq ($(VARIANT),release)
 CFLAGS += -O2 -D_FORTIFY_SOURCE=2 -DNDEBUG
 else ifeq ($(VARIANT),debug)
 CFLAGS += -O0
+else ifeq ($(VARIANT),dist)
+CFLAGS += -O2 -D_FORTIFY_SOURCE=2 -DNDEBUG
 else ifeq ($(VARIANT),asan)
 CC := clang
 CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -33,7 +35,7 @@ CC := clang
 CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=thread
 LDFLAGS += -fsanitize=thread
 else
-$(error VARIANT is one of release, debug, asan, tsan)
+$(error VARIANT is one of release, debug, asan, tsan, dist)
 endif
 
 MAIN := src/app/main.c
@@ -66,12 +68,63 @@ $(OUT)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) -lcmocka $(LDLIBS)
 
+# For tools/lint: what the compiler is told.
+print-flags:
+	@echo $(CPPFLAGS) -std=gnu17 $(WARN)
+
 unit: $(UNIT_TESTS)
 	@tools/run-units $(UNIT_TESTS)
 
-clean:
-	rm -rf build
+# ---- the front door ----
 
-.PHONY: all unit clean
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+
+run:
+	@tools/install run
+	@$(MAKE) --no-print-directory -j$(JOBS) build/eidolon
+	@exec build/eidolon serve $(ARGS)
+
+# Each suite is a target of its own; mk/*.mk add theirs to SUITES.
+test:
+	@tools/install test
+	@$(MAKE) --no-print-directory -j$(JOBS) build/eidolon
+	@tools/run-suites $(SUITES)
+
+test-asan:
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=asan unit
+
+test-tsan:
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=tsan unit
+
+# `unit` of the release build is what developers run between two edits; the sanitized ones run the same tests.
+SUITES := test-asan test-tsan $(EXTRA_SUITES)
+
+bench:
+	@tools/install bench
+	@$(MAKE) --no-print-directory -j$(JOBS) build/eidolon
+	@tools/run-benches $(BENCHES)
+
+lint:
+	@tools/install lint
+	@tools/lint
+
+help:
+	@echo "make            build/eidolon, optimised, with the web app inside"
+	@echo "make run        install what is missing, build, serve (ARGS='--listen 127.0.0.1:9000')"
+	@echo "make test       install what is missing, build, run every suite"
+	@echo "make unit       the C unit tests only (VARIANT=release|debug|asan|tsan)"
+	@echo "make bench      measure against peers and limits; prints the table of docs/BENCHMARKS.md"
+	@echo "make lint       folder rule, thread annotations, clang-tidy, formatter, TypeScript check"
+	@echo "make fuzz       fuzz the parsers of foreign bytes until stopped (FUZZ=head|chunk|ws|...)"
+	@echo "make dist       a tarball that runs on another Debian 12"
+	@echo "make clean      remove build/"
+
+dist: build/eidolon
+	@tools/dist $(VERSION)
+
+clean:
+	rm -rf build dist
+
+.PHONY: all unit print-flags run test test-asan test-tsan bench lint help dist clean
 .DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(OUT)/obj/app/main.d $(UNIT_TESTS:=.d)
