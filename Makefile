@@ -70,7 +70,7 @@ $(OUT)/unit/%: tests/unit/%.c $(LIBRARY)
 
 # For tools/lint: what the compiler is told.
 print-flags:
-	@echo $(CPPFLAGS) -std=gnu17 $(WARN)
+	@echo $(filter-out -DEIDOLON_VERSION%,$(CPPFLAGS)) -std=gnu17 $(WARN)
 
 unit: $(UNIT_TESTS)
 	@tools/run-units $(UNIT_TESTS)
