@@ -65,7 +65,7 @@ void room_append_head(struct room *room, struct room_append *append)
 }
 
 /* What an event means for the room's memory. */
-static void apply(struct room *room, const struct event_row *row, struct arena *a)
+static LOOP void apply(struct room *room, const struct event_row *row, struct arena *a)
 {
     if (row->seq > room->head)
         room->head = row->seq;

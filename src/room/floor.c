@@ -100,6 +100,7 @@ size_t floor_answering(const struct room *room, struct str text, size_t *out, si
 
 static void go_on(struct timer *timer)
 {
+    on_loop();
     struct room *room = CONTAINER(timer, struct room, self_timer);
     if (room->state != ROOM_RUNNING || room->turn_count || room->home->rooms->draining ||
         room_present(room) < 2)

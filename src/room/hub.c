@@ -114,7 +114,7 @@ static void snapshot_done(struct room_op *op)
     room_op_free(op);
 }
 
-static void ask_snapshot(struct sub_inner *inner)
+static LOOP void ask_snapshot(struct sub_inner *inner)
 {
     if (inner->asked_snapshot)
         return;
@@ -193,7 +193,7 @@ static void fall_behind(struct sub_inner *inner)
 }
 
 /* One live event for one reader. */
-static void hand_on(struct sub_inner *inner, const struct delivery *d)
+static LOOP void hand_on(struct sub_inner *inner, const struct delivery *d)
 {
     struct sub *sub = inner->sub;
     if (inner->state != SUB_LIVE || (d->seq && d->seq <= inner->seq) || (!d->seq && !inner->passing))

@@ -26,7 +26,7 @@ static struct loading *loading_new(struct arena *a, const struct room *room)
 }
 
 /* The room that was being loaded; it cannot have gone, because a loading room is not swept. */
-static struct room *loading_room(const struct store_op *op)
+static LOOP struct room *loading_room(const struct store_op *op)
 {
     const struct loading *l = op->arg;
     return room_find(l->home, l->room);
@@ -154,8 +154,7 @@ void room_load(struct room *room)
     store_submit(room->home->rooms->deps.store, &get->op);
 }
 
-/* ---- after a refused change
- * ---------------------------------------------------------------------------------- */
+/* ---- after a refused change ---- */
 
 static void reloaded(struct store_op *op)
 {
@@ -184,8 +183,7 @@ void room_head_reload(struct room *room)
     store_submit(room->home->rooms->deps.store, &get->op);
 }
 
-/* ---- what was said, in memory
- * --------------------------------------------------------------------------------- */
+/* ---- what was said, in memory ---- */
 
 void said_release(struct said *said)
 {

@@ -44,7 +44,7 @@ size_t turn_transcript(const struct turn *turn, const struct said **out, size_t 
     return kept;
 }
 
-static void fill_turns(struct turn *turn, struct prompt_input *in)
+static LOOP void fill_turns(struct turn *turn, struct prompt_input *in)
 {
     const struct said *shown[ROOM_SHOWN_MAX];
     size_t count = turn_transcript(turn, shown, ROOM_SHOWN_MAX);
@@ -84,7 +84,7 @@ static void fill_others(struct turn *turn, struct prompt_input *in)
     in->other_count = count;
 }
 
-static struct str who(const struct turn *turn, const struct memory_turn *t, struct str user)
+static LOOP struct str who(const struct turn *turn, const struct memory_turn *t, struct str user)
 {
     if (!t->by_persona)
         return str_empty(user) ? STR("User") : user;
@@ -94,7 +94,7 @@ static struct str who(const struct turn *turn, const struct memory_turn *t, stru
     return other ? other->name : STR("Another persona");
 }
 
-static void add_moment(struct turn *turn, struct buf *to, const struct memory_turn *t, struct str user)
+static LOOP void add_moment(struct turn *turn, struct buf *to, const struct memory_turn *t, struct str user)
 {
     if (str_empty(t->text))
         return;
@@ -105,7 +105,7 @@ static void add_moment(struct turn *turn, struct buf *to, const struct memory_tu
     buf_add(to, t->text);
 }
 
-static void fill_memories(struct turn *turn, struct prompt_input *in, struct str user)
+static LOOP void fill_memories(struct turn *turn, struct prompt_input *in, struct str user)
 {
     const struct memory_recall *r = &turn->recall;
     struct prompt_memory *memories = arena_array(&turn->arena, struct prompt_memory, r->hit_count);

@@ -11,8 +11,7 @@
 
 enum { DRAIN_LOOK_MS = 10 };
 
-/* ---- recovery
- * ------------------------------------------------------------------------------------------------ */
+/* ---- recovery ---- */
 
 struct recovery {
     struct rooms *rooms;
@@ -81,10 +80,11 @@ void rooms_recover(struct rooms *rooms, struct loop *on, void (*done)(void *arg)
 
 static void ended(struct room_append *append, struct room *room)
 {
+    on_loop();
     room_append_answer(append, room);
 }
 
-void room_recover(struct room *room, struct room_op *op)
+LOOP void room_recover(struct room *room, struct room_op *op)
 {
     /* Two lists may name the same turn, and a turn of this process is nobody's to recover. */
     if (turn_find(room, op->event.turn)) {
@@ -106,8 +106,7 @@ void room_recover(struct room *room, struct room_op *op)
     room_append_send(room, append);
 }
 
-/* ---- draining
- * ------------------------------------------------------------------------------------------------ */
+/* ---- draining ---- */
 
 struct drain {
     struct rooms *rooms;
@@ -131,13 +130,13 @@ static bool busy(struct home *home)
     void *value = NULL;
     while (map_next(&home->table, &at, &value)) {
         const struct room *room = value;
-        if (room->turn_count || room->appending)
+        if (room->turn_count || room->appending || room->load == ROOM_LOADING)
             return true;
     }
     return false;
 }
 
-static void fail_running(struct home *home)
+static LOOP void fail_running(struct home *home)
 {
     size_t at = 0;
     void *value = NULL;
@@ -157,6 +156,7 @@ static void drained(void *arg)
 
 static void look(struct timer *timer)
 {
+    on_loop();
     struct home_drain *h = CONTAINER(timer, struct home_drain, timer);
     struct drain *d = h->drain;
     if (busy(h->home)) {
@@ -167,7 +167,7 @@ static void look(struct timer *timer)
         timer_arm(&h->timer, DRAIN_LOOK_MS, look);
         return;
     }
-    timer_close(&h->home->sweep);
+    rooms_close_home(h->home);
     timer_close(&h->timer);
     free(h);
     if (--d->loops == 0)

@@ -92,6 +92,7 @@ struct home {
     struct loop *loop;
     struct map table; /* id -> struct room */
     struct timer sweep;
+    bool closed;        /* the server stops: nothing more is begun here */
     struct map subs;    /* id -> struct hub_room (hub.c): this loop's readers */
     struct map handles; /* handle -> struct sub_inner (hub.c) */
 };
@@ -113,6 +114,8 @@ void room_op_done(struct room_op *op) LOOP; /* sends the op back to its loop */
 void room_op_fail(struct room_op *op, enum err err, const char *format, ...) LOOP
     __attribute__((format(printf, 3, 4)));
 struct home *room_home(struct rooms *rooms, struct id id);
+void rooms_close_home(
+    struct home *home) LOOP; /* its rooms are quiet: they go, and nothing comes after them */
 void room_touch(struct room *room) LOOP;
 
 /* load.c */

@@ -84,7 +84,7 @@ static bool mine(const struct room *room, const struct principal *who)
 }
 
 /* Carries out an op on a room that is loaded. */
-static void run_op(struct room *room, struct room_op *op)
+static LOOP void run_op(struct room *room, struct room_op *op)
 {
     static room_verb_fn *const verbs[ROOM_VERBS] = {
         [ROOM_UPDATE] = room_update,   [ROOM_REMOVE] = room_remove,
@@ -126,7 +126,7 @@ void room_loaded(struct room *room)
         room_free(room);
 }
 
-static void enqueue(struct room *room, struct room_op *op)
+static LOOP void enqueue(struct room *room, struct room_op *op)
 {
     if (room->waiting_count >= ROOM_QUEUE_MAX) {
         room_op_fail(op, ERR_BUSY,
@@ -144,6 +144,10 @@ static void deliver_op(struct msg *msg)
     on_loop();
     struct room_op *op = CONTAINER(msg, struct room_op, msg);
     struct home *home = &op->rooms->homes[loop_index(loop_self())];
+    if (home->closed) {
+        room_op_fail(op, ERR_CLOSED, "The server is being stopped; try again when it is back.");
+        return;
+    }
     if (op->verb == ROOM_CREATE) {
         room_create(home, op);
         return;
@@ -213,6 +217,7 @@ static bool interesting(const struct room *room)
 /* Lets go of rooms where nothing happens. */
 static void sweep(struct timer *timer)
 {
+    on_loop();
     struct home *home = CONTAINER(timer, struct home, sweep);
     uint64_t now = clock_mono_us();
     struct room **idle = heap_alloc((home->table.count + 1) * sizeof *idle);
@@ -234,6 +239,20 @@ static void start_home(void *arg)
     on_loop();
     struct home *home = arg;
     timer_arm(&home->sweep, ROOM_SWEEP_MS, sweep);
+}
+
+void rooms_close_home(struct home *home)
+{
+    home->closed = true;
+    timer_close(&home->sweep);
+    size_t at = 0, count = 0;
+    void *value = NULL;
+    struct room **all = heap_alloc((home->table.count + 1) * sizeof *all);
+    while (map_next(&home->table, &at, &value))
+        all[count++] = value;
+    for (size_t i = 0; i < count; i++)
+        room_free(all[i]);
+    free(all);
 }
 
 struct rooms *rooms_new(const struct room_deps *deps)

@@ -32,7 +32,7 @@ struct str message_data(struct arena *a, struct id id, struct str text, struct i
     return data;
 }
 
-static bool text_ok(struct room *room, struct room_op *op)
+static LOOP bool text_ok(struct room *room, struct room_op *op)
 {
     size_t max = room->home->rooms->deps.config->room.text_max;
     if (str_empty(str_trim(op->text))) {
@@ -67,8 +67,8 @@ static struct str started_data(struct arena *a, struct id persona, struct id ret
 }
 
 /* Adds a turn.started row for a new turn, which waits for its commit. */
-static struct turn *add_turn(struct room *room, struct room_append *append, const struct turn_plan *plan,
-                             uint64_t cause)
+static LOOP struct turn *add_turn(struct room *room, struct room_append *append, const struct turn_plan *plan,
+                                  uint64_t cause)
 {
     struct turn *turn = turn_new(room, plan);
     struct arena *a = &append->store.op.arena;
@@ -82,7 +82,7 @@ static struct turn *add_turn(struct room *room, struct room_append *append, cons
 }
 
 /* After the commit: begins the turns of its turn.started rows, or takes them back. */
-static void begin_turns(struct room_append *append, struct room *room)
+static LOOP void begin_turns(struct room_append *append, struct room *room)
 {
     const struct store_append *s = &append->store;
     bool ok = s->op.err == ERR_OK && !s->deduped;
@@ -103,6 +103,7 @@ static void begin_turns(struct room_append *append, struct room *room)
 
 static void said(struct room_append *append, struct room *room)
 {
+    on_loop();
     struct room_op *op = append->op;
     bool fresh = append->store.op.err == ERR_OK && !append->store.deduped;
     if (op && fresh) {
@@ -117,7 +118,7 @@ static void said(struct room_append *append, struct room *room)
 
 /* The message that a new one follows: the one that was named, else the newest. False: answered with an error.
  */
-static bool find_parent(struct room *room, struct room_op *op, uint64_t *parent)
+static LOOP bool find_parent(struct room *room, struct room_op *op, uint64_t *parent)
 {
     *parent = room_leaf(room);
     if (id_none(op->parent))
@@ -134,7 +135,7 @@ static bool find_parent(struct room *room, struct room_op *op, uint64_t *parent)
     return false;
 }
 
-void room_say(struct room *room, struct room_op *op)
+LOOP void room_say(struct room *room, struct room_op *op)
 {
     uint64_t parent = 0;
     size_t answering[ROOM_ANSWERS_MAX];
@@ -179,8 +180,7 @@ void room_self_turn(struct room *room, size_t persona, struct str heard)
     room_append_send(room, append);
 }
 
-/* ---- what needs a message that may be too old for memory
- * ---------------------------------------------------- */
+/* ---- what needs a message that may be too old for memory ---- */
 
 struct finding {
     struct home *home;
@@ -240,8 +240,8 @@ static struct str of_data(struct arena *a, struct id of, const struct str *text,
     return data;
 }
 
-static struct event_row *user_row(struct room *room, struct room_append *append, enum event_kind kind,
-                                  struct room_op *op)
+static LOOP struct event_row *user_row(struct room *room, struct room_append *append, enum event_kind kind,
+                                       struct room_op *op)
 {
     struct str name = arena_str(&append->store.op.arena, room_user_name(room));
     return room_append_row(append, kind, AUTHOR_USER, op->who.user, name);
@@ -249,11 +249,13 @@ static struct event_row *user_row(struct room *room, struct room_append *append,
 
 static void changed(struct room_append *append, struct room *room)
 {
+    on_loop();
     room_append_answer(append, room);
 }
 
 static void edit_found(struct room *room, struct room_op *op, const struct event_row *message)
 {
+    on_loop();
     struct room_append *append = room_append_new(room, op, 1);
     append->committed = changed;
     struct event_row *row = user_row(room, append, EVENT_MESSAGE_EDITED, op);
@@ -262,7 +264,7 @@ static void edit_found(struct room *room, struct room_op *op, const struct event
     room_append_send(room, append);
 }
 
-void room_edit(struct room *room, struct room_op *op)
+LOOP void room_edit(struct room *room, struct room_op *op)
 {
     if (text_ok(room, op))
         with_message(room, op, edit_found);
@@ -270,6 +272,7 @@ void room_edit(struct room *room, struct room_op *op)
 
 static void delete_found(struct room *room, struct room_op *op, const struct event_row *message)
 {
+    on_loop();
     bool erased = false;
     struct room_append *append = room_append_new(room, op, 1);
     append->committed = changed;
@@ -284,8 +287,7 @@ void room_delete_message(struct room *room, struct room_op *op)
     with_message(room, op, delete_found);
 }
 
-/* ---- forget
- * -------------------------------------------------------------------------------------------------- */
+/* ---- forget ---- */
 
 struct forgetting {
     struct home *home;
@@ -318,6 +320,7 @@ static void forgotten(struct store_op *store_op)
 
 static void forget_found(struct room *room, struct room_op *op, const struct event_row *message)
 {
+    on_loop();
     bool erased = true;
     struct store_forget *forget = STORE_NEW(forget, FORGET);
     struct arena *a = &forget->op.arena;
@@ -350,11 +353,11 @@ void room_forget(struct room *room, struct room_op *op)
     with_message(room, op, forget_found);
 }
 
-/* ---- retry
- * --------------------------------------------------------------------------------------------------- */
+/* ---- retry ---- */
 
 static void retry_found(struct room *room, struct room_op *op, const struct event_row *message)
 {
+    on_loop();
     const struct room_persona *p = room_persona(room, message->author);
     if (message->author_type != AUTHOR_PERSONA || !p) {
         room_op_fail(op, ERR_REFUSED, "Only a persona's answer can be retried; this message is a person's.");
@@ -389,7 +392,7 @@ void room_retry(struct room *room, struct room_op *op)
     with_message(room, op, retry_found);
 }
 
-void room_cancel(struct room *room, struct room_op *op)
+LOOP void room_cancel(struct room *room, struct room_op *op)
 {
     struct turn *turn = turn_find(room, op->turn);
     if (!turn) {

@@ -24,7 +24,7 @@ struct room_counters *counters_new(unsigned loops)
     return c;
 }
 
-static struct room_counters *here(struct rooms *rooms)
+static LOOP struct room_counters *here(struct rooms *rooms)
 {
     return &rooms->counters[loop_index(loop_self())];
 }

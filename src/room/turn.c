@@ -15,7 +15,7 @@ static turn_handler *const handlers[STEP_COUNT] = {
     [STEP_GENERATE] = generate, [STEP_EXPRESS] = express, [STEP_REMEMBER] = remember,
 };
 
-static void close_step(struct turn *turn)
+static LOOP void close_step(struct turn *turn)
 {
     uint64_t now = clock_mono_us();
     turn->step_us[turn->step] = now - turn->step_began_us;
@@ -24,7 +24,7 @@ static void close_step(struct turn *turn)
 }
 
 /* Ends a turn that was cancelled, or that the server stops. */
-static void stop(struct turn *turn)
+static LOOP void stop(struct turn *turn)
 {
     if (turn->stop_reason)
         turn_fail(turn, GEN_UNAVAILABLE, "%s", turn->stop_reason);
@@ -33,7 +33,7 @@ static void stop(struct turn *turn)
 }
 
 /* On to the next step; a turn that was cancelled meanwhile ends instead. */
-static void go(struct turn *turn, enum turn_step step)
+static LOOP void go(struct turn *turn, enum turn_step step)
 {
     close_step(turn);
     turn->step = step;
@@ -43,8 +43,7 @@ static void go(struct turn *turn, enum turn_step step)
         handlers[step](turn);
 }
 
-/* ---- perceive: who am I, what did I hear, how does it make me feel
- * ------------------------------------------ */
+/* ---- perceive: who am I, what did I hear, how does it make me feel ---- */
 
 static void persona_here(struct personas_op *get)
 {
@@ -71,6 +70,7 @@ static void persona_here(struct personas_op *get)
 
 static void perceive(struct turn *turn)
 {
+    on_loop();
     turn->get.key = arena_str(&turn->arena, str_c(id_text(turn->persona).c));
     turn->get.arena = &turn->arena;
     turn->get.done = persona_here;
@@ -78,8 +78,7 @@ static void perceive(struct turn *turn)
     personas_get(turn->room->home->rooms->deps.personas, &turn->get);
 }
 
-/* ---- recall
- * --------------------------------------------------------------------------------------------------- */
+/* ---- recall ---- */
 
 static void recalled(struct memory_recall *op)
 {
@@ -93,6 +92,7 @@ static void recalled(struct memory_recall *op)
 
 static void recall_late(struct timer *timer)
 {
+    on_loop();
     struct turn *turn = CONTAINER(timer, struct turn, recall_timeout);
     if (turn->pending)
         memory_recall_cancel(&turn->recall);
@@ -111,6 +111,7 @@ static struct str *split_words(struct arena *a, struct str text, size_t *count)
 
 static void recall(struct turn *turn)
 {
+    on_loop();
     const struct config *config = turn->room->home->rooms->deps.config;
     struct memory_recall *r = &turn->recall;
     const struct said *shown[ROOM_SHOWN_MAX];
@@ -142,6 +143,7 @@ static void recall(struct turn *turn)
 
 static void compose(struct turn *turn)
 {
+    on_loop();
     turn_compose(turn);
     go(turn, STEP_GENERATE);
 }
@@ -200,6 +202,7 @@ static void on_end(void *arg, const struct gen_end *end)
 
 static void generate(struct turn *turn)
 {
+    on_loop();
     static const struct gen_emit emit = {.delta = on_delta, .end = on_end};
     struct gen_request request;
     struct gen_end end = {0};
@@ -213,12 +216,12 @@ static void generate(struct turn *turn)
     }
 }
 
-/* ---- express, remember
- * ---------------------------------------------------------------------------------------- */
+/* ---- express, remember ---- */
 
 /* The answer as it will be kept. Voice and stage take it from here, sentence by sentence. */
 static void express(struct turn *turn)
 {
+    on_loop();
     struct str kept = str_trim(buf_str(&turn->text));
     size_t lead = (size_t)(kept.p - turn->text.p);
     buf_drop(&turn->text, lead);
@@ -228,11 +231,11 @@ static void express(struct turn *turn)
 
 static void remember(struct turn *turn)
 {
+    on_loop();
     turn_finish(turn, TURN_DONE);
 }
 
-/* ---- the life of a turn
- * ---------------------------------------------------------------------------------------- */
+/* ---- the life of a turn ---- */
 
 struct id turn_id(const struct turn *turn)
 {
@@ -276,7 +279,7 @@ static void unlink_turn(struct turn *turn)
     turn->room->turn_count--;
 }
 
-static void free_turn(struct turn *turn)
+static LOOP void free_turn(struct turn *turn)
 {
     timer_close(&turn->timeout);
     timer_close(&turn->recall_timeout);
@@ -288,12 +291,16 @@ static void free_turn(struct turn *turn)
 void turn_drop(struct room *room, struct turn *turn)
 {
     (void)room;
+    struct room_op *op = turn->cancel_op;
     unlink_turn(turn);
     free_turn(turn);
+    if (op)
+        room_op_fail(op, ERR_NOT_FOUND, "The turn was never begun: its message could not be stored.");
 }
 
 static void too_long(struct timer *timer)
 {
+    on_loop();
     struct turn *turn = CONTAINER(timer, struct turn, timeout);
     if (turn->gen) {
         engines_cancel(turn->room->home->rooms->deps.engines, turn->gen);
@@ -303,7 +310,7 @@ static void too_long(struct timer *timer)
         turn_fail(turn, GEN_TIMEOUT_TOTAL, "The turn took longer than room.turn_timeout allows.");
 }
 
-static void begin(struct turn *turn)
+static LOOP void begin(struct turn *turn)
 {
     turn->phase = TURN_RUNNING;
     turn->step = STEP_PERCEIVE;
@@ -314,7 +321,7 @@ static void begin(struct turn *turn)
 }
 
 /* Begins what may begin: the first that waits if nobody has the floor, and retries beside it. */
-static void next_turns(struct room *room)
+static LOOP void next_turns(struct room *room)
 {
     unsigned running = 0, max = (unsigned)room->home->rooms->deps.config->room.max_running_turns;
     bool taken = false;

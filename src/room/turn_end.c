@@ -151,6 +151,7 @@ static struct str ended_data(struct arena *a, const struct turn *turn)
 
 static void stored(struct room_append *append, struct room *room)
 {
+    on_loop();
     struct turn *turn = room ? turn_find(room, append->turn) : NULL;
     if (append->store.op.err != ERR_OK)
         log_error("room", "a turn could not be ended in the log and stays open until the next start: %s",
@@ -162,8 +163,8 @@ static void stored(struct room_append *append, struct room *room)
 }
 
 /* What the persona felt about what it heard: only where the turn came far enough to hear it. */
-static void add_feelings(struct turn *turn, struct room_append *append, const struct room_persona *p,
-                         struct str name)
+static LOOP void add_feelings(struct turn *turn, struct room_append *append, const struct room_persona *p,
+                              struct str name)
 {
     struct arena *a = &append->store.op.arena;
     const struct said *heard = room_said_at(turn->room, turn->cause);

@@ -69,7 +69,7 @@ static void look_up_next(struct lookup *l)
     personas_get(l->home->rooms->deps.personas, &l->get);
 }
 
-static void look_up(struct home *home, struct room_op *op, void (*then)(struct lookup *))
+static LOOP void look_up(struct home *home, struct room_op *op, void (*then)(struct lookup *))
 {
     size_t max = (size_t)home->rooms->deps.config->room.max_members;
     if (op->persona_count + 1 > max) {
@@ -84,15 +84,14 @@ static void look_up(struct home *home, struct room_op *op, void (*then)(struct l
     look_up_next(l);
 }
 
-static void add_persona(struct room *room, const struct persona *p)
+static LOOP void add_persona(struct room *room, const struct persona *p)
 {
     struct room_persona *member = room_persona_add(room, p->id);
     room_persona_name(member, persona_called(p), p->slug);
     member->talkativeness = p->traits[TRAIT_TALKATIVENESS];
 }
 
-/* ---- create
- * ------------------------------------------------------------------------------------------------ */
+/* ---- create ---- */
 
 static struct str member_data(struct arena *a, const char *type, struct id id, struct str name)
 {
@@ -125,6 +124,7 @@ static struct str title_data(struct arena *a, struct str title)
 
 static void created(struct room_append *append, struct room *room)
 {
+    on_loop();
     if (append->store.op.err == ERR_OK) {
         room->load = ROOM_READY;
         room_append_answer(append, room);
@@ -138,7 +138,7 @@ static void created(struct room_append *append, struct room *room)
     room_loaded(room);
 }
 
-static void add_greeting(struct room *room, struct room_append *append, const struct persona *p)
+static LOOP void add_greeting(struct room *room, struct room_append *append, const struct persona *p)
 {
     struct arena *a = &append->store.op.arena;
     struct prompt_input in = {.persona = p,
@@ -156,6 +156,7 @@ static void add_greeting(struct room *room, struct room_append *append, const st
 
 static void create_with(struct lookup *l)
 {
+    on_loop();
     struct room_op *op = l->op;
     struct room *room = room_new(l->home, op->room);
     room->owner = op->who.user;
@@ -199,17 +200,17 @@ void room_create(struct home *home, struct room_op *op)
     look_up(home, op, create_with);
 }
 
-/* ---- change
- * ------------------------------------------------------------------------------------------------ */
+/* ---- change ---- */
 
 static void head_changed(struct room_append *append, struct room *room)
 {
+    on_loop();
     if (append->store.op.err != ERR_OK && room)
         room_head_reload(room);
     room_append_answer(append, room);
 }
 
-static bool version_differs(struct room *room, struct room_op *op)
+static LOOP bool version_differs(struct room *room, struct room_op *op)
 {
     if (!op->if_version || op->if_version == room->version)
         return false;
@@ -226,7 +227,7 @@ static bool wanted(const struct lookup *l, struct id id)
     return false;
 }
 
-static void change_members(struct room *room, struct room_append *append, const struct lookup *l)
+static LOOP void change_members(struct room *room, struct room_append *append, const struct lookup *l)
 {
     struct arena *a = &append->store.op.arena;
     for (size_t i = 0; i < room->persona_count; i++) {
@@ -252,6 +253,7 @@ static void change_members(struct room *room, struct room_append *append, const 
 
 static void update_with(struct lookup *l)
 {
+    on_loop();
     struct room_op *op = l->op;
     /* The lookup took time: the room may have gone, or have changed. */
     struct room *room = room_find(l->home, op->room);
@@ -277,20 +279,20 @@ static void update_with(struct lookup *l)
     room_append_send(room, append);
 }
 
-void room_update(struct room *room, struct room_op *op)
+LOOP void room_update(struct room *room, struct room_op *op)
 {
     if (!version_differs(room, op))
         look_up(room->home, op, update_with);
 }
 
-void room_get(struct room *room, struct room_op *op)
+LOOP void room_get(struct room *room, struct room_op *op)
 {
     room_view_fill(room, &op->arena, &op->view);
     room_op_done(op);
 }
 
-static struct room_append *state_append(struct room *room, struct room_op *op, enum room_state state,
-                                        const char *reason)
+static LOOP struct room_append *state_append(struct room *room, struct room_op *op, enum room_state state,
+                                             const char *reason)
 {
     struct room_append *append = room_append_new(room, op, 1);
     append->committed = head_changed;
@@ -311,6 +313,7 @@ static struct room_append *state_append(struct room *room, struct room_op *op, e
 
 static void state_changed(struct room_append *append, struct room *room)
 {
+    on_loop();
     bool ok = append->store.op.err == ERR_OK && room;
     head_changed(append, room);
     if (!ok)
@@ -321,7 +324,7 @@ static void state_changed(struct room_append *append, struct room *room)
     floor_continue(room);
 }
 
-void room_set_state(struct room *room, struct room_op *op)
+LOOP void room_set_state(struct room *room, struct room_op *op)
 {
     if (room->state == op->state) {
         room_get(room, op);
@@ -337,7 +340,7 @@ void room_rest(struct room *room, const char *reason)
     room_append_send(room, state_append(room, NULL, ROOM_IDLE, reason));
 }
 
-void room_clear(struct room *room, struct room_op *op)
+LOOP void room_clear(struct room *room, struct room_op *op)
 {
     struct room_append *append = room_append_new(room, op, 1);
     append->committed = head_changed;
@@ -349,6 +352,7 @@ void room_clear(struct room *room, struct room_op *op)
 
 static void removed(struct room_append *append, struct room *room)
 {
+    on_loop();
     bool ok = append->store.op.err == ERR_OK && room;
     head_changed(append, room);
     if (ok && room->deleted_ms) {
@@ -357,7 +361,7 @@ static void removed(struct room_append *append, struct room *room)
     }
 }
 
-static void set_deleted(struct room *room, struct room_op *op, int64_t deleted_ms)
+static LOOP void set_deleted(struct room *room, struct room_op *op, int64_t deleted_ms)
 {
     struct room_append *append = room_append_new(room, op, 0);
     append->committed = removed;
@@ -367,13 +371,13 @@ static void set_deleted(struct room *room, struct room_op *op, int64_t deleted_m
     room_append_send(room, append);
 }
 
-void room_remove(struct room *room, struct room_op *op)
+LOOP void room_remove(struct room *room, struct room_op *op)
 {
     if (!version_differs(room, op))
         set_deleted(room, op, clock_wall_ms());
 }
 
-void room_restore(struct room *room, struct room_op *op)
+LOOP void room_restore(struct room *room, struct room_op *op)
 {
     if (room->deleted_ms)
         set_deleted(room, op, 0);
@@ -381,22 +385,21 @@ void room_restore(struct room *room, struct room_op *op)
         room_get(room, op);
 }
 
-/* ---- readers, typing
- * --------------------------------------------------------------------------------------- */
+/* ---- readers, typing ---- */
 
-void room_join(struct room *room, struct room_op *op)
+LOOP void room_join(struct room *room, struct room_op *op)
 {
     room->interest[op->format] |= 1ull << loop_index(op->from);
     room_get(room, op);
 }
 
-void room_leave(struct room *room, struct room_op *op)
+LOOP void room_leave(struct room *room, struct room_op *op)
 {
     room->interest[op->format] &= ~(1ull << loop_index(op->from));
     room_op_done(op);
 }
 
-void room_typing(struct room *room, struct room_op *op)
+LOOP void room_typing(struct room *room, struct room_op *op)
 {
     struct str name = room_user_name(room);
     room_publish_passing(room, EVENT_TYPING, AUTHOR_USER, op->who.user, name, ID_NONE,
@@ -410,7 +413,7 @@ static void collect_snapshot(void *arg, const struct event_row *row)
     op->rows[op->row_count++] = event_copy(&op->arena, row);
 }
 
-void room_snapshot(struct room *room, struct room_op *op)
+LOOP void room_snapshot(struct room *room, struct room_op *op)
 {
     op->rows = arena_array(&op->arena, struct event_row, room->turn_count + 1);
     turn_snapshots(room, collect_snapshot, op);
