@@ -16,7 +16,7 @@
  *    Everything else has a code and one sentence that a user can act on, without any secret.
  *  - close() cancels what still runs.
  *
- * Decorators (breaker.c, trace.c) are drivers around another provider.
+ * A decorator is a driver around another provider.
  *
  * It does not: choose a model or a fallback (engine.h), know personas, rooms or memory.
  */
@@ -110,6 +110,7 @@ struct gen_usage {
 enum { GEN_SENTENCE = 384 };
 struct gen_end {
     enum gen_code code;     /* GEN_OK, or why it failed */
+    unsigned flags;         /* enum gen_code_flags: the code's, or what is known of this very failure */
     enum gen_finish finish; /* GEN_ERROR with any code but GEN_OK */
     char sentence[GEN_SENTENCE];
     int64_t retry_after_ms; /* what the provider asked for, or -1 */
@@ -118,7 +119,7 @@ struct gen_end {
     struct gen_usage usage;
     struct str raw_error; /* gateway: the provider's error body, valid during the call; or empty */
 };
-/* Fills code, finish and sentence; retry_after_ms -1 and the rest 0. */
+/* Fills code, its flags, finish and sentence; retry_after_ms -1 and the rest 0. */
 void gen_end_fail(struct gen_end *end, enum gen_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
