@@ -83,8 +83,7 @@ struct persona {
     int64_t deleted_ms;    /* 0: alive; else restorable for PERSONA_UNDO_DAYS */
     struct str cast;       /* slug of the shipped card it was seeded from, or empty */
     uint64_t cast_version; /* that card's character_version */
-    uint64_t cast_hash; /* of the shipped text: 'untouched' means that version is 1 + updates by the cast */
-    bool touched;       /* somebody edited it: the cast leaves it alone */
+    bool touched;          /* somebody edited it: the cast leaves it alone */
     struct str extras; /* a JSON object: {"root":{…},"data":{…},"extensions":{…},"eidolon":{…}} or empty */
 };
 

@@ -1,0 +1,251 @@
+/* Macros and prompts: what is filled in, what stays, and that every budget is kept. */
+#include "persona/compose.h"
+
+#include "base/utf8.h"
+#include "persona/macro.h"
+
+#include "../unit.h"
+
+#include <stdio.h>
+
+static struct persona somebody(void)
+{
+    struct persona p;
+    persona_init(&p);
+    p.name = STR("Mia");
+    p.description = STR("{{char}} bakes.");
+    p.personality = STR("like {{description}}");
+    return p;
+}
+
+static void fills_macros(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"{{char}}, {{USER}} and <bot> <User>", "Mia, Ana and Mia Ana"},
+        {"a{{// not seen }}b{{comment: x}}{{hidden_key:y}}c", "abc"},
+        {"{{reverse:a\xc3\xa9z}}", "z\xc3\xa9"
+                                   "a"},
+        {"{{ random : only }}", "only"},
+        {"{{random:a\\,b}}", "a,b"},
+        {"{{random::x y}}", "x y"},
+        {"{{roll:d1}} {{roll:3d1+4}} {{roll:1}}", "1 7 1"},
+        {"{{roll:d0}} {{roll:x}} {{unknown}} {{nor:this {{char}}}}",
+         "{{roll:d0}} {{roll:x}} {{unknown}} {{nor:this Mia}}"},
+        {"{{char", "{{char"},
+        {"{{{{char}}}}", "{{Mia}}"},
+        {"{{personality}}", "like Mia bakes."},
+        {"{{time}} {{date}} {{weekday}}", "00:30 22 November 2026 Sunday"},
+        {"{{mood}} {{original}}", "calm base of Mia"},
+        {"1 < 2 <b> {x}", "1 < 2 <b> {x}"},
+        {"{{reverse:{{user}}}}", "anA"},
+    };
+    struct persona p = somebody();
+    struct macro_values v = {.persona = &p,
+                             .user = STR("Ana"),
+                             .original = STR("base of {{char}}"),
+                             .now_ms = 1795303800000, /* 2026-11-21T23:30Z */
+                             .utc_offset_min = 60};
+    struct arena a = ARENA_INIT;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_str(macro_expand(&a, str_c(cases[i].text), &v), cases[i].want);
+    arena_release(&a);
+}
+
+static void macros_cannot_run_away(void **state)
+{
+    (void)state;
+    struct arena a = ARENA_INIT;
+    struct persona p = somebody();
+    struct macro_values v = {.persona = &p};
+    CLEANUP_BUF struct buf b = BUF_INIT;
+    for (int i = 0; i < 3000; i++)
+        buf_add(&b, STR("{{personality}}{{description}}{{scenario}}"));
+    p.description = p.personality = p.scenario = buf_str(&b);
+    struct str out = macro_expand(&a, p.description, &v);
+    assert_true(out.n <= MACRO_RESULT_MAX && utf8_valid(out));
+    char braces[60000];
+    memset(braces, '{', sizeof braces);
+    assert_int_equal(macro_expand(&a, str_of(braces, sizeof braces), &v).n, sizeof braces);
+    /* A name that holds a macro is only a name. */
+    p.name = STR("{{user}}");
+    assert_str(macro_expand(&a, STR("{{char}}"), &v), "{{user}}");
+    arena_release(&a);
+}
+
+static void picks_stay_and_draws_vary(void **state)
+{
+    (void)state;
+    struct arena a = ARENA_INIT;
+    struct macro_values v = {.pick_seed = 7};
+    bool differs = false, rooms_differ = false;
+    struct str first = macro_expand(&a, STR("{{pick:a,b,c,d,e,f,g,h}}"), &v), draw = first;
+    for (int i = 0; i < 64; i++) {
+        assert_true(str_eq(first, macro_expand(&a, STR("{{pick:a,b,c,d,e,f,g,h}}"), &v)));
+        struct str other = macro_expand(&a, STR("{{random:a,b,c,d,e,f,g,h}}"), &v);
+        differs |= !str_eq(other, draw);
+        draw = other;
+        struct macro_values room = {.pick_seed = 7 + (uint64_t)i};
+        rooms_differ |= !str_eq(first, macro_expand(&a, STR("{{pick:a,b,c,d,e,f,g,h}}"), &room));
+    }
+    assert_true(differs && rooms_differ);
+    arena_release(&a);
+}
+
+static struct prompt_input input(const struct persona *p)
+{
+    return (struct prompt_input){.persona = p, .user = STR("Ana"), .now_ms = 1795303800000};
+}
+
+static void orders_its_parts(void **state)
+{
+    (void)state;
+    struct arena a = ARENA_INIT;
+    struct persona p = somebody();
+    struct str bounds[] = {STR("No {{user}}-shaming.")}, blocks[] = {STR("Her name is Ana.")};
+    struct prompt_memory memories[] = {{STR("Ana: my sister is {{char}}"), 1795303800000}};
+    struct prompt_turn turns[] = {{1, false, STR("Ana"), STR("hello {{char}}")},
+                                  {2, true, STR("Mia"), STR("hi")},
+                                  {3, false, STR("Ana"), STR("well?")}};
+    p.boundaries = (struct persona_list){bounds, 1};
+    p.traits[TRAIT_HUMOR] = 1;
+    p.examples = STR("<START>\n{{user}}: ex\n<START>\nsecond");
+    p.post_history = STR("Be {{char}}.");
+    p.system_prompt = STR("{{original}} Also hum.");
+    struct prompt_input in = input(&p);
+    in.mood = STR("cheerful");
+    in.blocks = blocks;
+    in.memories = memories;
+    in.turns = turns;
+    in.block_count = in.memory_count = 1;
+    in.turn_count = 3;
+    struct prompt out;
+    persona_compose(&a, &in, &out);
+    assert_int_equal(out.count, 5);
+    static const char *const order[] = {"You are Mia, talking with Ana",
+                                        "Also hum.",
+                                        "Mia bakes.",
+                                        "joke",
+                                        "cheerful",
+                                        "No Ana-shaming",
+                                        "Her name is Ana",
+                                        "2026-11-21: Ana: my sister is {{char}}",
+                                        "Ana: ex",
+                                        "second"};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        size_t found = str_find(str_from(out.messages[0].text, at), str_c(order[i]));
+        if (found == SIZE_MAX)
+            fail_msg("'%s' is missing or out of order in: %.*s", order[i], STR_ARG(out.messages[0].text));
+        at += found;
+    }
+    /* What people say is never expanded. */
+    assert_str(out.messages[1].text, "hello {{char}}");
+    assert_int_equal(out.messages[2].role, PROMPT_ASSISTANT);
+    assert_str(out.messages[4].text, "Be Mia.");
+    assert_int_equal(out.messages[4].role, PROMPT_SYSTEM);
+    assert_int_equal(out.turns_kept, 3);
+    assert_false(out.cut);
+    arena_release(&a);
+}
+
+static size_t weigh(const struct prompt *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        assert_true(utf8_valid(p->messages[i].text));
+        n += compose_tokens(p->messages[i].text) + PROMPT_MESSAGE_TOKENS;
+    }
+    return n;
+}
+
+static void keeps_every_budget(void **state)
+{
+    (void)state;
+    struct persona p = somebody();
+    char *big = heap_alloc(40000);
+    for (size_t i = 0; i + 4 <= 40000; i += 4)
+        memcpy(big + i, i % 8 ? "\xf0\x9f\x98\x80" : "abcd", 4);
+    static const size_t sizes[] = {10, 3000, 40000};
+    for (size_t s = 0; s < 3; s++) {
+        for (size_t own = 0; own < 3; own++) {
+            for (size_t budget = 300; budget < 9000; budget = budget * 3 / 2) {
+                struct arena a = ARENA_INIT;
+                struct prompt_turn turns[40];
+                struct prompt_memory memories[30];
+                p.description = str_of(big, sizes[own] / 4 * 4);
+                for (size_t i = 0; i < 40; i++)
+                    turns[i] = (struct prompt_turn){i + 1, i % 2, STR("Ana"),
+                                                    str_of(big, i == 39 ? sizes[s] / 4 * 4 : 400)};
+                for (size_t i = 0; i < 30; i++)
+                    memories[i] = (struct prompt_memory){str_of(big, 200), 0};
+                struct prompt_input in = input(&p);
+                in.turns = turns;
+                in.turn_count = 40;
+                in.memories = memories;
+                in.memory_count = 30;
+                in.budget_tokens = budget;
+                struct prompt out;
+                persona_compose(&a, &in, &out);
+                if (weigh(&out) > budget + 8 || out.tokens > budget + 8 || out.turns_kept < 1)
+                    fail_msg("own %zu, said %zu: %zu and %zu tokens of %zu", sizes[own], sizes[s],
+                             weigh(&out), out.tokens, budget);
+                struct prompt_message *last = &out.messages[out.count - 1];
+                assert_int_equal(last->seq, 40);
+                assert_int_equal(out.first_seq, 41 - out.turns_kept);
+                assert_true(sizes[s] > 3000 || sizes[own] > 3000 || budget < 2500 || !out.cut);
+                arena_release(&a);
+            }
+        }
+    }
+    free(big);
+}
+
+static void groups_name_the_others(void **state)
+{
+    (void)state;
+    struct arena a = ARENA_INIT;
+    struct persona p = somebody();
+    struct str others[] = {STR("Ana"), STR("Solene")};
+    struct prompt_turn turns[] = {{1, false, STR("Solene"), STR("Sit.")}, {2, true, STR("Mia"), STR("Hi.")}};
+    struct prompt_input in = input(&p);
+    in.others = others;
+    in.other_count = 2;
+    in.turns = turns;
+    in.turn_count = 2;
+    struct prompt out;
+    persona_compose(&a, &in, &out);
+    assert_str(out.messages[1].text, "Solene: Sit.");
+    assert_int_equal(out.messages[1].role, PROMPT_USER);
+    assert_str(out.messages[2].text, "Hi.");
+    assert_true(str_find(out.messages[0].text, STR("Ana, Solene")) != SIZE_MAX);
+    arena_release(&a);
+}
+
+static void traits_in_words(void **state)
+{
+    (void)state;
+    struct arena a = ARENA_INIT;
+    struct persona p = somebody();
+    assert_str(persona_traits_words(&a, &p), "");
+    p.traits[TRAIT_NEUROTICISM] = 0.1;
+    p.traits[TRAIT_FORMALITY] = 0.7;
+    assert_str(persona_traits_words(&a, &p), "By nature nothing shakes you; you speak with some polish.");
+    arena_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fills_macros),
+        cmocka_unit_test(macros_cannot_run_away),
+        cmocka_unit_test(picks_stay_and_draws_vary),
+        cmocka_unit_test(orders_its_parts),
+        cmocka_unit_test(keeps_every_budget),
+        cmocka_unit_test(groups_name_the_others),
+        cmocka_unit_test(traits_in_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
