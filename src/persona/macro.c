@@ -15,7 +15,11 @@ struct expansion {
     const struct macro_values *values;
     struct buf out;
     unsigned fields; /* bit per field being expanded now: none brings in itself */
+    size_t *work;    /* bytes that may still be looked at, in this expansion and those within */
 };
+
+/* Fields that bring in each other a thousand times produce little and cost much: work is bounded too. */
+enum { WORK_MAX = 16 * MACRO_RESULT_MAX };
 
 struct call {
     struct str name, arg;
@@ -237,7 +241,8 @@ static bool put_macro(struct expansion *x, struct str inner, uint64_t place, uns
     c.name = str_trim(str_sub(inner, 0, colon));
     if (!c.has_arg)
         return put_value(x, &c, depth);
-    struct expansion arg = {.values = x->values, .out = BUF_MAX(MACRO_RESULT_MAX), .fields = x->fields};
+    struct expansion arg = {
+        .values = x->values, .out = BUF_MAX(MACRO_RESULT_MAX), .fields = x->fields, .work = x->work};
     expand(&arg, str_from(inner, colon + 1), depth + 1);
     c.arg = buf_str(&arg.out);
     bool known = put_call(x, &c);
@@ -264,6 +269,9 @@ static size_t put_angle(struct expansion *x, struct str s)
 static void expand(struct expansion *x, struct str text, unsigned depth)
 {
     size_t plain = 0;
+    if (text.n > *x->work)
+        return;
+    *x->work -= text.n;
     for (size_t i = 0; i < text.n && !x->out.overflow;) {
         struct str rest = str_from(text, i);
         size_t used = 0, before = x->out.n;
@@ -295,7 +303,8 @@ struct str macro_expand(struct arena *a, struct str text, const struct macro_val
 {
     if (str_find(text, STR("{{")) == SIZE_MAX && str_find_char(text, '<') == SIZE_MAX)
         return text;
-    struct expansion x = {.values = values, .out = BUF_MAX(MACRO_RESULT_MAX)};
+    size_t work = WORK_MAX;
+    struct expansion x = {.values = values, .out = BUF_MAX(MACRO_RESULT_MAX), .work = &work};
     expand(&x, text, 0);
     struct str result = arena_str(a, buf_str(&x.out));
     buf_release(&x.out);

@@ -129,7 +129,7 @@ static void stored_and_api_shapes_round_trip(void **state)
         fail_msg("%s", e.message);
     assert_str(again.name, "Zo\xc3\xab \xf0\x9f\x98\x80");
     assert_str(json_get_str(parse(&a, arena_cstr(&a, buf_str(&api))), "created_at", STR_NONE),
-               "2026-11-18T10:26:40.123Z");
+               "2026-11-18T11:06:40.123Z");
     assert_int_equal(persona_stored_read(&a, STR("{\"id\":1}"), &q, NULL), ERR_CORRUPT);
     arena_release(&a);
 }
