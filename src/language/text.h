@@ -30,7 +30,7 @@ struct words {
     size_t count;
 };
 
-enum { WORDS_MAX = 600 }; /* what follows is left out */
+enum { WORDS_MAX = 600, WORDS_BYTES_MAX = 8192 }; /* what follows is left out */
 
 /* The words of `source` (which must outlive the result) in the arena. */
 void words_of(struct arena *a, struct str source, struct words *out);
