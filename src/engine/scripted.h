@@ -80,6 +80,16 @@ struct scripted_rules *scripted_rules_parse(struct str file_name, struct str tex
  */
 void scripted_reply(const struct scripted_rules *rules, const struct scripted_input *input, struct buf *out);
 
+/*
+ * The rules and the typing pace that the driver (scripted.c) uses, for the whole process. Called once at
+ * start, before loops run: loads the rules with the folder's files (complaints as above). delay_ms is the
+ * pause between two words, 0 for none; SCRIPTED_DELAY_MS is a quick typist. Without this call the embedded
+ * rules are loaded at first use.
+ */
+enum { SCRIPTED_DELAY_MS = 18 };
+void scripted_setup(struct str directory, unsigned delay_ms, struct buf *complaints);
+const struct scripted_rules *scripted_shared(void); /* any thread */
+
 /* Appends more search words for questions about the person: person_query_expand() for every engine's recall.
  */
 void scripted_expand_query(struct str text, struct buf *out);
