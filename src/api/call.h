@@ -68,6 +68,9 @@ bool call_wants_stream(const struct call *call);
 
 /* Waiting. */
 void call_room(struct call *call, struct room_op *op, void (*then)(struct call *, struct room_op *)) LOOP;
+/* `then` runs also when the operation failed; it answers op->error. */
+void call_room_either(struct call *call, struct room_op *op,
+                      void (*then)(struct call *, struct room_op *)) LOOP;
 void call_store(struct call *call, struct store_op *op, void (*then)(struct call *, struct store_op *)) LOOP;
 
 struct persona_deed {
@@ -75,7 +78,7 @@ struct persona_deed {
     struct arena arena;
     struct http_ref ref;
     void (*then)(struct call *, struct personas_op *);
-    void *inner;
+    bool failures; /* `then` runs also when the operation failed */
 };
 /* An op with its own arena and `done` set; hand &deed->op to a function of personas.h. */
 struct persona_deed *call_persona(struct call *call, void (*then)(struct call *, struct personas_op *)) LOOP;

@@ -10,6 +10,7 @@
 
 struct waiting {
     struct http_ref ref;
+    bool failures; /* `then` sees them too */
     void (*room)(struct call *, struct room_op *);
     void (*store)(struct call *, struct store_op *);
 };
@@ -26,21 +27,35 @@ static void room_done(struct room_op *op)
     on_loop();
     struct waiting *waiting = op->arg;
     struct call *call = call_back(waiting->ref);
-    if (call && op->err)
+    if (call && op->err && !waiting->failures)
         call_error(call, &op->error);
     else if (call)
         waiting->room(call, op);
     room_op_free(op);
 }
 
-void call_room(struct call *call, struct room_op *op, void (*then)(struct call *, struct room_op *))
+static void submit_room(struct call *call, struct room_op *op, bool failures,
+                        void (*then)(struct call *, struct room_op *)) LOOP;
+static void submit_room(struct call *call, struct room_op *op, bool failures,
+                        void (*then)(struct call *, struct room_op *))
 {
     struct waiting *waiting = arena_new(&op->arena, struct waiting);
+    waiting->failures = failures;
     waiting->ref = http_ref(call->req);
     waiting->room = then;
     op->arg = waiting;
     op->done = room_done;
     room_submit(call->api->parts.rooms, op);
+}
+
+void call_room(struct call *call, struct room_op *op, void (*then)(struct call *, struct room_op *))
+{
+    submit_room(call, op, false, then);
+}
+
+void call_room_either(struct call *call, struct room_op *op, void (*then)(struct call *, struct room_op *))
+{
+    submit_room(call, op, true, then);
 }
 
 static void store_done(struct store_op *op)
@@ -70,7 +85,7 @@ static void persona_done(struct personas_op *op)
     on_loop();
     struct persona_deed *deed = CONTAINER(op, struct persona_deed, op);
     struct call *call = call_back(deed->ref);
-    if (call && op->err)
+    if (call && op->err && !deed->failures)
         call_error(call, &op->error);
     else if (call)
         deed->then(call, op);

@@ -16,7 +16,8 @@
 #include "loop/loop.h"
 #include "persona/persona.h"
 
-struct store; /* store/store.h */
+struct store;      /* store/store.h */
+struct store_idem; /* store/store.h */
 struct personas;
 
 struct personas_options {
@@ -34,6 +35,8 @@ struct personas_op {
     struct str body;     /* JSON */
     struct str if_match; /* an ETag, "*" or empty */
     struct id owner;     /* of a new persona; none: the options' */
+    struct store_idem
+        *idem;           /* create, duplicate, import: stored with the effect, its result the id; or NULL */
     bool deleted;        /* get, list: also the deleted that can be restored */
     struct str after;    /* list: a cursor, or empty */
     unsigned limit;      /* list: 0: 50, at most 200 */

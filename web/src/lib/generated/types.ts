@@ -222,6 +222,10 @@ export interface Room {
     updated_at: string;
     /** When it was deleted; it can be restored for 30 days. */
     deleted_at: string | null;
+    /** Lists: the beginning of the newest message. */
+    last_text?: string;
+    /** Lists: when something last happened. */
+    last_at?: string | null;
 }
 
 /** A new room. */
@@ -640,6 +644,58 @@ export interface ChatCompletion {
     choices: unknown[];
     /** Tokens. */
     usage?: Usage | null;
+}
+
+/** To /ws: follow a room. */
+export interface SocketJoin {
+    /** join */
+    type: 'join';
+    /** The room. */
+    room: string;
+    /** Resume after this number; null: only what comes from now on. */
+    after?: number | null;
+}
+
+/** To /ws: follow a room no longer. */
+export interface SocketLeave {
+    /** leave */
+    type: 'leave';
+    /** The room. */
+    room: string;
+}
+
+/** To /ws: say something. */
+export interface SocketSay {
+    /** say */
+    type: 'say';
+    /** The room. */
+    room: string;
+    /** What is said. */
+    text: string;
+    /** The client's own id: the same one in the same room is stored once. */
+    id?: string | null;
+    /** The message it answers. */
+    reply_to?: string | null;
+}
+
+/** To /ws: the person writes, or stopped. */
+export interface SocketTyping {
+    /** typing */
+    type: 'typing';
+    /** The room. */
+    room: string;
+    /** Whether. */
+    on: boolean;
+}
+
+/** To /ws: end a running turn. */
+export interface SocketCancel {
+    /** cancel */
+    type: 'cancel';
+    /** The room. */
+    room: string;
+    /** The turn. */
+    turn: string;
 }
 
 export type RoomState = Room['state'];
