@@ -15,9 +15,9 @@
 
 #include "loop/loop.h"
 #include "persona/persona.h"
+#include "store/store.h"
 
-struct store;      /* store/store.h */
-struct store_idem; /* store/store.h */
+struct store; /* store/store.h */
 struct personas;
 
 struct personas_options {
@@ -28,6 +28,8 @@ struct personas_options {
 enum err personas_new(struct store *store, struct loops *loops, const struct personas_options *options,
                       struct personas **out, struct error *e);
 void personas_free(struct personas *ps); /* after the loops ended */
+/* The document type, for whoever reads the store itself (exports). */
+#define PERSONA_DOC_TYPE STR("persona")
 
 struct personas_op {
     /* what is asked; a call says which it reads */
@@ -50,7 +52,6 @@ struct personas_op {
     struct persona **list;   /* list */
     size_t count;
     struct str next; /* list: the next cursor, or empty at the end */
-    void *inner;
 };
 
 /* ERR_NOT_FOUND; ERR_GONE if deleted (unless op->deleted). */
