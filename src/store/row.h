@@ -36,6 +36,9 @@ struct event_row {
 /* In an append, cause, parent or of may name a row of the same append: its number is not known yet. */
 #define ROW_OF_APPEND(index) (UINT64_MAX - (uint64_t)(index))
 
+/* The data of an event that was forgotten. */
+#define STORE_ERASED "{\"erased\":true}"
+
 /* A room's head: what lists and loading need without reading its events. */
 struct room_row {
     struct id id, tenant, owner;
