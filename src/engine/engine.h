@@ -73,7 +73,7 @@ struct engine_test_result {
     uint64_t first_us, total_us;
 };
 typedef void engine_test_fn(void *arg, const struct engine_test_result *result);
-void engine_test(struct loop *loop, const struct config_provider *provider,
-                 const struct config_engine *engine, engine_test_fn *done, void *arg) LOOP;
+void engines_test(struct loop *loop, const struct config_provider *provider,
+                  const struct config_engine *engine, engine_test_fn *done, void *arg) LOOP;
 
 #endif

@@ -1,4 +1,4 @@
-/* The settings page's test of a provider and model; see engine_test() in engine.h. */
+/* The settings page's test of a provider and model; see engines_test() in engine.h. */
 #include "engine/engine.h"
 
 #include "base/clock.h"
@@ -75,8 +75,8 @@ static void on_end(void *arg, const struct gen_end *end)
     loop_defer(t->loop, tell, t); /* the provider is not closed inside its own callback */
 }
 
-void engine_test(struct loop *loop, const struct config_provider *provider,
-                 const struct config_engine *engine, engine_test_fn *done, void *arg)
+void engines_test(struct loop *loop, const struct config_provider *provider,
+                  const struct config_engine *engine, engine_test_fn *done, void *arg)
 {
     static const struct gen_emit emit = {.delta = on_text, .reasoning = on_reasoning, .end = on_end};
     const struct gen_message message = {.role = GEN_USER, .content = STR("Answer with the one word OK.")};

@@ -289,7 +289,7 @@ static void begin_trial(void *arg)
 {
     on_loop();
     struct trial *t = arg;
-    engine_test(loop_self(), &t->provider, &t->engine, on_tested, t);
+    engines_test(loop_self(), &t->provider, &t->engine, on_tested, t);
 }
 
 static void settings_are_tested(void **state)
