@@ -1,0 +1,18 @@
+/* Inside net: one WebSocket, as ws.c and ws_upgrade.c share it. */
+#ifndef EIDOLON_NET_WS_STATE_H
+#define EIDOLON_NET_WS_STATE_H
+
+#include "net/conn.h"
+#include "net/ws.h"
+#include "net/ws_codec.h"
+
+struct ws {
+    struct conn *conn;
+    const struct ws_events *events;
+    void *arg;
+    struct ws_decoder decoder;
+    uint16_t code; /* for closed() */
+    bool close_sent, pinged;
+};
+
+#endif
