@@ -13,17 +13,17 @@
 
 static const struct config_row plain_rows[] = {
 #define CONFIG_ROW(section, field, key, TYPE, fallback, limits, flags, doc)                                  \
-    {#section, key, CONFIG_##TYPE, fallback, limits, doc, (flags), offsetof(struct config, section.field)},
+    {#section, key, fallback, limits, doc, offsetof(struct config, section.field), CONFIG_##TYPE, (flags)},
 #include "base/config.def"
 };
 static const struct config_row provider_rows[] = {
 #define CONFIG_PROVIDER(key, TYPE, fallback, limits, flags, doc)                                             \
-    {"provider", #key, CONFIG_##TYPE, fallback, limits, doc, (flags), offsetof(struct config_provider, key)},
+    {"provider", #key, fallback, limits, doc, offsetof(struct config_provider, key), CONFIG_##TYPE, (flags)},
 #include "base/config.def"
 };
 static const struct config_row engine_rows[] = {
 #define CONFIG_ENGINE(key, TYPE, fallback, limits, flags, doc)                                               \
-    {"engine", #key, CONFIG_##TYPE, fallback, limits, doc, (flags), offsetof(struct config_engine, key)},
+    {"engine", #key, fallback, limits, doc, offsetof(struct config_engine, key), CONFIG_##TYPE, (flags)},
 #include "base/config.def"
 };
 enum {

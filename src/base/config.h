@@ -123,10 +123,10 @@ enum err config_check(const struct config *c, struct error *e);
 /* Where a setting's value came from, and the row itself; NULL/default when unknown. */
 struct config_row {
     const char *section, *key;
-    enum config_type type;
     const char *fallback, *limits, *doc;
-    unsigned flags;
     size_t offset; /* in struct config, or in the named section's struct */
+    enum config_type type;
+    unsigned flags;
 };
 const struct config_row *config_rows(size_t *count);          /* all plain settings, in order */
 const struct config_row *config_provider_rows(size_t *count); /* fields of [provider.NAME] */

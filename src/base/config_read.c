@@ -101,7 +101,7 @@ enum err config_read_file(struct config *c, const char *path, struct error *e)
 /* Compares the variable's letters with a name's: case aside, '_' standing for '-', '_' and '.'. */
 static bool env_eq(struct str variable, struct str name)
 {
-    if (variable.n != name.n)
+    if (variable.n != name.n || !variable.p || !name.p)
         return false;
     for (size_t i = 0; i < name.n; i++) {
         char want = name.p[i] == '-' || name.p[i] == '.' ? '_' : (char)toupper((unsigned char)name.p[i]);
@@ -222,12 +222,13 @@ static enum err read_variable(struct config *c, struct str name, struct str rest
 
 enum err config_read_environment(struct config *c, char *const *environment, struct error *e)
 {
-    const struct str prefix = STR("EIDOLON_");
+    static const char prefix[] = "EIDOLON_";
     for (size_t i = 0; environment && environment[i]; i++) {
-        struct str value = str_c(environment[i]), name;
-        if (!str_starts(value, prefix) || !str_cut(&value, '=', &name))
+        const char *text = environment[i], *equals = strchr(text, '=');
+        if (!equals || strncmp(text, prefix, sizeof prefix - 1) != 0)
             continue;
-        struct str rest = str_from(name, prefix.n);
+        struct str name = str_of(text, (size_t)(equals - text)), value = str_c(equals + 1);
+        struct str rest = str_of(text + sizeof prefix - 1, name.n - (sizeof prefix - 1));
         if (str_eq(rest, STR("CONFIG"))) /* the file's path, which main reads */
             continue;
         enum err err = read_variable(c, name, rest, value, e);

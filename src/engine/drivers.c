@@ -5,7 +5,7 @@ static const struct provider_driver *const drivers[] = {
     &openai_driver,
     &scripted_driver,
 };
-enum { DRIVER_COUNT = sizeof drivers / sizeof *drivers };
+enum { DRIVER_COUNT = sizeof drivers / sizeof(void *) };
 
 const struct provider_driver *const *provider_drivers(size_t *count)
 {

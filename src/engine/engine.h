@@ -60,20 +60,4 @@ void engines_pause(struct engines *engines, uint64_t gen, bool paused) LOOP;
  * until they returned from end(). Empty if unknown. */
 struct str engines_answered(struct engines *engines, uint64_t gen) LOOP;
 
-/*
- * The settings page's test: one short question to a provider and an engine that need not be saved yet,
- * without fallback or breaker. done() is called once, later, on this loop; its sentence says what was found:
- * "The model answered 'OK' after 420 ms." or the failure. Both configs may go after the call.
- */
-struct engine_test_result {
-    bool ok;
-    enum gen_code code;
-    char sentence[GEN_SENTENCE];
-    char answer[128];
-    uint64_t first_us, total_us;
-};
-typedef void engine_test_fn(void *arg, const struct engine_test_result *result);
-void engines_test(struct loop *loop, const struct config_provider *provider,
-                  const struct config_engine *engine, engine_test_fn *done, void *arg) LOOP;
-
 #endif

@@ -263,7 +263,8 @@ static bool start_entry(struct run *run, const struct entry *entry, struct gen_e
     if (!provider)
         return false;
     run->attempt_us = clock_mono_us();
-    if (!breaker_allow(&entry->slot->meter->breaker, run->attempt_us, &run->probe, &wait_ms)) {
+    struct breaker *breaker = &entry->slot->meter->breaker;
+    if (!breaker_allow(breaker, run->attempt_us, &run->probe, &wait_ms) && !run->request.alone) {
         gen_end_fail(
             end, GEN_UNAVAILABLE,
             "The provider '%.*s' failed several times in a row and is left alone for %llu s more. See "
@@ -276,7 +277,7 @@ static bool start_entry(struct run *run, const struct entry *entry, struct gen_e
     set_sampling(run, entry);
     run->gen = provider->driver->start(provider, &run->request, &emit, run, end);
     if (run->gen == 0)
-        breaker_report(&entry->slot->meter->breaker, BREAKER_UNKNOWN, run->probe, 1, 0, run->attempt_us);
+        breaker_report(breaker, BREAKER_UNKNOWN, run->probe, 1, 0, run->attempt_us);
     else if (run->paused && provider->driver->pause)
         provider->driver->pause(provider, run->gen, true);
     return run->gen != 0;
@@ -287,7 +288,7 @@ static bool try_chain(struct run *run)
 {
     for (; run->at < run->chain_n; run->at++) {
         const struct entry *entry = run->chain[run->at];
-        struct gen_end end;
+        struct gen_end end = {.retry_after_ms = -1};
         atomic_fetch_add(&entry->meter->started, 1);
         atomic_fetch_add(&entry->meter->in_flight, 1);
         if (start_entry(run, entry, &end))
@@ -331,20 +332,24 @@ static void copy_request(struct run *run, const struct gen_request *from)
     run->wanted.stop = stop;
 }
 
-/* The engine, then its fallbacks and theirs, depth first, each once. */
-static void add_chain(struct run *run, const struct entry *entry)
+static bool in_chain(const struct run *run, const struct entry *entry)
 {
-    if (run->chain_n == ENGINE_CHAIN_MAX)
-        return;
     for (size_t i = 0; i < run->chain_n; i++) {
         if (run->chain[i] == entry)
-            return;
+            return true;
     }
-    run->chain[run->chain_n++] = entry;
-    for (size_t i = 0; i < entry->fallback.n; i++) {
+    return false;
+}
+
+/* The entry's fallbacks, each followed by its own, each engine once. */
+static void add_fallbacks(struct run *run, const struct entry *entry)
+{
+    for (size_t i = 0; i < entry->fallback.n && run->chain_n < ENGINE_CHAIN_MAX; i++) {
         const struct entry *next = set_find(run->set, entry->fallback.v[i]);
-        if (next)
-            add_chain(run, next);
+        if (!next || in_chain(run, next))
+            continue;
+        run->chain[run->chain_n++] = next;
+        add_fallbacks(run, next);
     }
 }
 
@@ -376,7 +381,9 @@ uint64_t engines_start(struct engines *engines, struct str name, const struct ge
     run->emit = *emit;
     run->arg = arg;
     copy_request(run, request);
-    add_chain(run, entry);
+    run->chain[run->chain_n++] = entry;
+    if (!request->alone)
+        add_fallbacks(run, entry);
     run->next = home->runs;
     run->link = &home->runs;
     if (run->next)

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { QUOTE_MAX = 160, SHOWN_MODEL = 80, LONGEST_RETRY_AFTER_S = 7 * 24 * 3600 };
+enum { QUOTE_MAX = 160, QUOTE_TEXT = 2 * QUOTE_MAX, SHOWN_MODEL = 80, LONGEST_RETRY_AFTER_S = 7 * 24 * 3600 };
 
 /* What the peer said, fit for a sentence: one line, no control characters, cut, and never our key. */
-static void quote(const struct answer *a, struct str said, char to[QUOTE_MAX * 2])
+static void quote(const struct answer *a, struct str said, char to[QUOTE_TEXT])
 {
     CLEANUP_BUF struct buf text = BUF_MAX(QUOTE_MAX + 8);
     said = str_trim(said);
@@ -35,7 +35,7 @@ static void quote(const struct answer *a, struct str said, char to[QUOTE_MAX * 2
         buf_add(&text, STR("…"));
     while (text.n && text.p[text.n - 1] == '.')
         text.n--;
-    str_copy(to, QUOTE_MAX * 2, buf_str(&text));
+    str_copy(to, QUOTE_TEXT, buf_str(&text));
 }
 
 static bool mentions(struct str text, const char *const *words, size_t count)
@@ -100,7 +100,7 @@ static void explain_auth(struct answer *a, int status)
 
 static void explain(struct answer *a, const struct complaint *c)
 {
-    char said[QUOTE_MAX * 2];
+    char said[QUOTE_TEXT];
     quote(a, c->message, said);
     const char *at = a->endpoint, *dash = said[0] ? ": " : "";
     int status = c->status;
@@ -335,7 +335,7 @@ bool answer_read(struct answer *a, struct str event, struct str text, const stru
     } else if (json && json->type == JSON_OBJECT && json_get(json, "usage")) {
         read_usage(a, json_get(json, "usage"));
     } else {
-        char said[QUOTE_MAX * 2];
+        char said[QUOTE_TEXT];
         quote(a, text, said);
         gen_end_fail(
             &a->end, GEN_MALFORMED,

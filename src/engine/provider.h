@@ -91,7 +91,8 @@ struct gen_request {
     size_t message_count;
     struct str tools, tool_choice, response_format; /* JSON, or empty */
     bool merge_system; /* system texts go inside the first user message (engine style `user`) */
-    bool stream;       /* ask the provider for a stream; the emitted pieces are the same either way */
+    bool alone;  /* this engine only: no fallback, whatever the breaker says (the settings page's test) */
+    bool stream; /* ask the provider for a stream; the emitted pieces are the same either way */
 
     /* For the scripted driver: what the prompt was made from (engine/scripted.h); others ignore it. */
     const void *hints;

@@ -40,7 +40,7 @@ static enum err take_line(struct sse *s, struct str line)
     if (!s->started && str_starts(line, STR("\xef\xbb\xbf")))
         line = str_from(line, 3);
     s->started = true;
-    if (s->stray.n || (line.n && line.p[0] == '{')) {
+    if (s->stray.n || str_starts(line, STR("{"))) {
         buf_add(&s->stray, line);
         buf_add_char(&s->stray, '\n');
         return s->stray.overflow ? ERR_TOO_BIG : ERR_OK;
@@ -50,7 +50,7 @@ static enum err take_line(struct sse *s, struct str line)
     size_t colon = str_find_char(line, ':');
     struct str field = colon == SIZE_MAX ? line : str_sub(line, 0, colon);
     struct str value = colon == SIZE_MAX ? STR_NONE : str_from(line, colon + 1);
-    if (value.n && value.p[0] == ' ')
+    if (str_starts(value, STR(" ")))
         value = str_from(value, 1);
     if (str_eq(field, STR("data"))) {
         if (s->has_data)
@@ -64,7 +64,7 @@ static enum err take_line(struct sse *s, struct str line)
 
 enum err sse_feed(struct sse *s, struct str bytes)
 {
-    while (bytes.n) {
+    while (bytes.n && bytes.p) {
         if (s->after_cr && bytes.p[0] == '\n')
             bytes = str_from(bytes, 1);
         s->after_cr = false;

@@ -150,9 +150,10 @@ static size_t parse_head(struct transfer *t, struct fetch_header *headers) LOOP
 
 static int parse_status(struct str line)
 {
-    struct str part;
+    struct str number = STR_NONE; /* "HTTP/1.1 200 OK" */
     uint64_t status;
-    if (!str_cut(&line, ' ', &part) || !str_cut(&line, ' ', &part) || !str_to_u64(str_trim(part), &status))
+    struct str rest = str_from(line, str_find_char(line, ' ') + 1);
+    if (!str_cut(&rest, ' ', &number) || !str_to_u64(str_trim(number), &status))
         return 0;
     return status >= 100 && status <= 999 ? (int)status : 0;
 }
@@ -366,6 +367,7 @@ static void set_options(struct transfer *t, const struct fetch_request *request)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, pool_open_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, pool_close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t->pool);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -126,6 +127,8 @@ static int on_timer_change(CURLM *multi, long after_ms, void *arg)
 
 static void init_curl(void)
 {
+    /* OpenSSL writes with write(), which would end the process when the peer has closed. */
+    signal(SIGPIPE, SIG_IGN);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         fprintf(stderr, "eidolon: libcurl does not start; reinstall libcurl4.\n");
         abort();
@@ -168,6 +171,14 @@ void pool_free(struct pool *pool)
     map_release(&pool->transfers);
     current = NULL;
     free(pool);
+}
+
+/* libcurl's open-socket callback: a socket that child processes do not inherit. */
+curl_socket_t pool_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    (void)arg;
+    (void)purpose;
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 /* libcurl's close-socket callback, for every transfer; `arg` is the pool, which outlives connections. */

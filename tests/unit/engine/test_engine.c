@@ -271,50 +271,45 @@ static void cancelling(void **state)
     talk_release(&t);
 }
 
-struct trial {
-    struct config_provider provider;
-    struct config_engine engine;
-    struct engine_test_result result;
-    sem_t done;
-};
-
-static void on_tested(void *arg, const struct engine_test_result *result)
-{
-    struct trial *t = arg;
-    t->result = *result;
-    sem_post(&t->done);
-}
-
-static void begin_trial(void *arg)
-{
-    on_loop();
-    struct trial *t = arg;
-    engines_test(loop_self(), &t->provider, &t->engine, on_tested, t);
-}
-
-static void settings_are_tested(void **state)
+/* What the settings page asks for: this engine, without its fallback, though the breaker is open. */
+static void alone(void **state)
 {
     (void)state;
-    static const char *const names[] = {"good", "auth", "cut"};
-    static const char *const sentences[] = {"The model answered 'good' after", "wants an API key",
-                                            "in the middle of its answer"};
-    for (int i = 0; i < 3; i++) {
-        struct trial t = {.provider = *config_provider(&config, str_c(names[i])),
-                          .engine = *config_engine(&config, str_c(names[i]))};
-        sem_init(&t.done, 0, 0);
-        loop_call(loops_get(loops, 0), begin_trial, &t);
-        sem_wait(&t.done);
-        assert_int_equal(t.result.ok, i == 0);
-        if (!strstr(t.result.sentence, sentences[i]))
-            fail_msg("'%s'", t.result.sentence);
-        sem_destroy(&t.done);
-    }
-    struct trial t = {.provider = {.type = STR("nonesuch")}};
-    sem_init(&t.done, 0, 0);
-    loop_call(loops_get(loops, 0), begin_trial, &t);
+    struct talk t;
+    talk_init(&t, "auth");
+    t.request.alone = true;
+    start(&t);
     sem_wait(&t.done);
-    assert_false(t.result.ok);
-    sem_destroy(&t.done);
+    assert_int_equal(t.end.code, GEN_AUTH);
+    talk_release(&t);
+    for (int i = 0; i < 4; i++) {
+        talk_init(&t, "dead");
+        t.request.alone = true;
+        start(&t);
+        sem_wait(&t.done);
+        assert_non_null(strstr(t.end.sentence, "dead")); /* the endpoint's own words */
+        talk_release(&t);
+    }
+}
+
+static void nothing_configured(void **state)
+{
+    (void)state;
+    struct config none;
+    config_init(&none);
+    loop_call(loops_get(loops, 0), replace, &none);
+    flush();
+    flush();
+    config_release(&none);
+    struct talk t;
+    run(&t, "");
+    assert_int_equal(t.end.code, GEN_OK);
+    assert_string_equal(t.answered, "scripted");
+    assert_true(t.text.n > 0);
+    talk_release(&t);
+    loop_call(loops_get(loops, 0), replace, &config);
+    flush();
+    flush();
 }
 
 static void lists(void *arg)
@@ -457,7 +452,8 @@ int main(void)
         cmocka_unit_test(replaced_while_running),
         cmocka_unit_test(cancelling),
         cmocka_unit_test(listing_and_meters),
-        cmocka_unit_test(settings_are_tested),
+        cmocka_unit_test(alone),
+        cmocka_unit_test(nothing_configured),
         cmocka_unit_test(the_breaker),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
