@@ -196,20 +196,6 @@ enum err settings_load(struct settings *s, struct store *store, struct error *co
     return ERR_OK;
 }
 
-bool settings_is_stored(struct settings *s, enum settings_kind kind, struct str name)
-{
-    struct arena a = ARENA_INIT;
-    struct str prefix =
-        kind == SETTINGS_PLAIN ? name : arena_printf(&a, "%s%.*s.", kinds[kind].prefix, STR_ARG(name));
-    bool found = false;
-    pthread_mutex_lock(&s->lock);
-    for (const struct stored *item = s->stored; item && !found; item = item->next)
-        found = kind == SETTINGS_PLAIN ? str_eq(item->name, prefix) : str_starts(item->name, prefix);
-    pthread_mutex_unlock(&s->lock);
-    arena_release(&a);
-    return found;
-}
-
 /* ---- a change */
 
 struct changing {
@@ -243,7 +229,8 @@ static bool named(const struct settings_change *change, struct arena *a, struct 
     }
     struct str prefix = arena_printf(a, "%s%.*s.", kinds[change->kind].prefix, STR_ARG(change->name));
     *key = str_from(stored_name, prefix.n);
-    return str_starts(stored_name, prefix);
+    /* A name may have dots ("lm.studio"), a field has none. */
+    return str_starts(stored_name, prefix) && str_find_char(*key, '.') == SIZE_MAX;
 }
 
 /* Is this stored value replaced, unset or removed by the change? */

@@ -65,7 +65,4 @@ struct settings_change *settings_change_new(enum settings_kind kind, struct str 
 void settings_change_free(struct settings_change *change);
 void settings_submit(struct settings *s, struct settings_change *change) LOOP;
 
-/* Is this provider or engine stored (and so may be changed here)? */
-bool settings_is_stored(struct settings *s, enum settings_kind kind, struct str name);
-
 #endif

@@ -1,0 +1,175 @@
+/*
+ * /metrics: Prometheus text exposition format 0.0.4, clean under `promtool check metrics`.
+ *
+ * Everything here is a sum over the loops or a snapshot; nothing waits for another thread.
+ */
+#include "api/call.h"
+
+#include "base/clock.h"
+#include "memory/memory.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void head(struct buf *b, const char *name, const char *type, const char *help)
+{
+    buf_printf(b, "# HELP eidolon_%s %s\n# TYPE eidolon_%s %s\n", name, help, name, type);
+}
+
+static void value(struct buf *b, const char *name, const char *labels, double number)
+{
+    buf_printf(b, "eidolon_%s%s %.17g\n", name, labels, number);
+}
+
+static void single(struct buf *b, const char *name, const char *type, const char *help, double number)
+{
+    head(b, name, type, help);
+    value(b, name, "", number);
+}
+
+/* Buckets of 2^i * 64 us; the last is unbounded. `label` is "step=\"recall\"" or empty. */
+static void histogram(struct buf *b, const char *name, const char *label, const uint64_t *buckets, size_t n,
+                      uint64_t count, uint64_t sum_us)
+{
+    uint64_t below = 0;
+    const char *comma = label[0] ? "," : "", *open = label[0] ? "{" : "", *close = label[0] ? "}" : "";
+    for (size_t i = 0; i + 1 < n; i++) {
+        below += buckets[i];
+        buf_printf(b, "eidolon_%s_bucket{%s%sle=\"%g\"} %llu\n", name, label, comma,
+                   (double)(64ull << i) / 1e6, (unsigned long long)below);
+    }
+    /* The counters are read one after another while they move: the parts must not exceed the whole. */
+    if (count < below)
+        count = below;
+    buf_printf(b, "eidolon_%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, label, comma, (unsigned long long)count);
+    buf_printf(b, "eidolon_%s_sum%s%s%s %.9g\n", name, open, label, close, (double)sum_us / 1e6);
+    buf_printf(b, "eidolon_%s_count%s%s%s %llu\n", name, open, label, close, (unsigned long long)count);
+}
+
+static void write_rooms(struct buf *b, const struct api *api)
+{
+    char label[48];
+    struct room_stats s;
+    rooms_stats(api->parts.rooms, &s);
+    single(b, "rooms_loaded", "gauge", "Rooms in memory.", (double)s.rooms_loaded);
+    single(b, "subscribers", "gauge", "Readers of rooms.", (double)s.subscribers);
+    single(b, "events_total", "counter", "Events stored.", (double)s.events);
+    single(b, "turns_running", "gauge", "Turns under way.", (double)s.turns_running);
+    head(b, "turns_total", "counter", "Turns that ended, by outcome.");
+    value(b, "turns_total", "{outcome=\"done\"}", (double)s.turns_done);
+    value(b, "turns_total", "{outcome=\"cancelled\"}", (double)s.turns_cancelled);
+    value(b, "turns_total", "{outcome=\"failed\"}", (double)s.turns_failed);
+    head(b, "turn_step_seconds", "histogram", "Time of each step of a turn.");
+    for (unsigned i = 0; i < STEP_COUNT; i++) {
+        snprintf(label, sizeof label, "step=\"%s\"", turn_step_names[i]);
+        histogram(b, "turn_step_seconds", label, s.step_us[i], ROOM_HISTOGRAM, s.step_count[i],
+                  s.step_us_sum[i]);
+    }
+    head(b, "turn_first_delta_seconds", "histogram", "From a message to the first piece of its answer.");
+    histogram(b, "turn_first_delta_seconds", "", s.first_delta_us, ROOM_HISTOGRAM, s.first_delta_count,
+              s.first_delta_us_sum);
+}
+
+static void write_net(struct buf *b, const struct api *api)
+{
+    char label[32];
+    if (!api->net)
+        return;
+    struct net_counters c = net_counters(api->net);
+    head(b, "connections", "gauge", "Open connections.");
+    value(b, "connections", "{kind=\"http\"}", (double)c.open_http);
+    value(b, "connections", "{kind=\"websocket\"}", (double)c.open_ws);
+    single(b, "connections_tls", "gauge", "Open connections under TLS.", (double)c.open_tls);
+    single(b, "connections_accepted_total", "counter", "Connections accepted.", (double)c.accepted);
+    single(b, "connections_refused_total", "counter", "Connections over a limit.", (double)c.refused);
+    single(b, "http_requests_total", "counter", "Requests.", (double)c.requests);
+    head(b, "http_responses_total", "counter", "Answers, by class of status.");
+    for (unsigned i = 1; i < sizeof c.status / sizeof *c.status; i++) {
+        snprintf(label, sizeof label, "{class=\"%uxx\"}", i);
+        value(b, "http_responses_total", label, (double)c.status[i]);
+    }
+    single(b, "net_received_bytes_total", "counter", "Bytes received.", (double)c.bytes_in);
+    single(b, "net_sent_bytes_total", "counter", "Bytes sent.", (double)c.bytes_out);
+    single(b, "websocket_messages_received_total", "counter", "WebSocket messages received.",
+           (double)c.ws_messages_in);
+    single(b, "websocket_messages_sent_total", "counter", "WebSocket messages sent.",
+           (double)c.ws_messages_out);
+    single(b, "http_bad_heads_total", "counter", "Request heads refused by the parser.", (double)c.bad_heads);
+    single(b, "net_timeouts_total", "counter", "Slow or silent peers that were let go.", (double)c.timeouts);
+    single(b, "net_slow_readers_cut_total", "counter", "Readers cut because too much waited for them.",
+           (double)c.slow_cut);
+}
+
+static void write_store(struct buf *b, const struct api *api)
+{
+    struct store_stats s;
+    store_stats(api->parts.store, &s);
+    single(b, "store_writable", "gauge", "1: writes work; 0: read-only.",
+           store_health(api->parts.store, NULL) == STORE_OK);
+    single(b, "store_operations_total", "counter", "Operations carried out.", (double)s.ops);
+    single(b, "store_queue", "gauge", "Operations that wait for the writer.", (double)s.queue);
+    single(b, "store_file_bytes", "gauge", "Size of the database.", (double)s.file_bytes);
+    single(b, "store_wal_bytes", "gauge", "Size of the write-ahead log.", (double)s.wal_bytes);
+    head(b, "store_commit_seconds", "histogram", "Time of commits, with their sync.");
+    histogram(b, "store_commit_seconds", "", s.commit_us, STORE_BUCKETS, s.commits, s.commit_us_sum);
+    struct memory_state m = memory_state(api->parts.memory);
+    single(b, "memory_behind_events", "gauge", "Events that the search index does not have yet.",
+           s.head_pos > m.indexed_pos ? (double)(s.head_pos - m.indexed_pos) : 0);
+    single(b, "memory_recalls_total", "counter", "Recalls.", (double)m.recalls);
+    single(b, "memory_recall_seconds_total", "counter", "Time spent recalling.",
+           (double)m.recall_us_total / 1e6);
+}
+
+static void write_loops(struct buf *b, const struct api *api)
+{
+    char label[32];
+    unsigned count = loops_count(api->parts.loops);
+    struct loop_lag lags[LOOPS_MAX];
+    for (unsigned i = 0; i < count; i++)
+        lags[i] = loop_lag(loops_get(api->parts.loops, i));
+    head(b, "loop_lag_max_seconds", "gauge", "The longest delay of each loop since the last look.");
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(label, sizeof label, "{loop=\"%u\"}", i);
+        value(b, "loop_lag_max_seconds", label, (double)lags[i].max_us / 1e6);
+    }
+    head(b, "loop_lag_mean_seconds", "gauge", "The mean delay of each loop since the last look.");
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(label, sizeof label, "{loop=\"%u\"}", i);
+        value(b, "loop_lag_mean_seconds", label, (double)lags[i].mean_us / 1e6);
+    }
+}
+
+static void write_process(struct buf *b, const struct api *api)
+{
+    struct rusage usage;
+    unsigned long size = 0, resident = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm) {
+        if (fscanf(statm, "%lu %lu", &size, &resident) != 2)
+            resident = 0;
+        fclose(statm);
+    }
+    getrusage(RUSAGE_SELF, &usage);
+    double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    single(b, "process_resident_memory_bytes", "gauge", "Resident memory.",
+           (double)resident * (double)sysconf(_SC_PAGESIZE));
+    single(b, "process_cpu_seconds_total", "counter", "CPU time used.", cpu);
+    single(b, "uptime_seconds", "gauge", "Since the start.",
+           (double)(clock_mono_us() - api->started_us) / 1e6);
+    head(b, "build_info", "gauge", "1, with the version as a label.");
+    value(b, "build_info", "{version=\"" EIDOLON_VERSION "\"}", 1);
+}
+
+void metrics_get(struct call *call)
+{
+    CLEANUP_BUF struct buf b = BUF_INIT;
+    write_rooms(&b, call->api);
+    write_net(&b, call->api);
+    write_store(&b, call->api);
+    write_loops(&b, call->api);
+    write_process(&b, call->api);
+    http_set_header(call->req, "Cache-Control", STR("no-store"));
+    http_reply(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&b));
+}
