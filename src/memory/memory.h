@@ -6,8 +6,9 @@
  * member of the room when it was said: a persona remembers what it heard, of each person, and nothing else.
  * Beside the index stand core blocks: a few short documents per (person, persona) that are in every prompt.
  *
- *   indexer.c    log -> index and blocks      recall.c, score.c   query -> hits with reasons
- *   blocks.c     core blocks                  reason.c            the sentence that says why
+ *   follow.c, members.c   log -> moments, each under the scopes that heard it
+ *   write.c, blocks.c      moments -> index and core blocks
+ *   recall.c, score.c, reason.c   query -> hits with reasons
  *
  * A recall looks in the index (the rarest few terms, bounded postings), scores by words, neighbours, session
  * and speaker (facts measured on LoCoMo), and scans the unindexed tail of the log, so that what was said a
@@ -30,9 +31,9 @@ struct memory;
 
 struct memory_options {
     struct id tenant;
-    unsigned batch;      /* events the indexer takes at a time; 0: 256 */
-    unsigned tail_max;   /* unindexed events a recall scans at most; 0: 512 */
-    unsigned candidates; /* turns a recall scores at most; 0: 200 */
+    unsigned batch;      /* events the indexer takes at a time; 0: 128 */
+    unsigned tail_max;   /* moments that may wait unindexed, where recalls scan them; 0: 1024 */
+    unsigned candidates; /* turns a recall takes from the index; 0: 50 */
 };
 
 /* Opens; the indexer runs on `home` (one loop), reading through the store and writing through the index. The
@@ -41,8 +42,10 @@ enum err memory_new(struct store *store, struct index *index, struct loop *home,
                     const struct memory_options *options, struct memory **out, struct error *e);
 /* Begins to index; from any thread, once the loops run. */
 void memory_start(struct memory *m);
-/* Stops the indexer, waits for what is under way and frees; `stopped` runs on the home loop. */
+/* Stops the indexer; `stopped(arg)` runs on the home loop when nothing of it is under way any more. From any
+ * thread, while the loops run. */
 void memory_stop(struct memory *m, void (*stopped)(void *arg), void *arg);
+void memory_free(struct memory *m); /* after the loops ended */
 /* Somebody committed: there may be something to index. Cheap, from any thread. */
 void memory_hint(struct memory *m);
 

@@ -1,0 +1,27 @@
+/* One recall under way: what recall.c and choose.c share. It lives on the loop that asked. */
+#ifndef EIDOLON_MEMORY_RECALL_H
+#define EIDOLON_MEMORY_RECALL_H
+
+#include "memory/query.h"
+#include "memory/score.h"
+#include "memory/tail.h"
+
+struct recall {
+    struct memory *m;
+    struct memory_recall *op; /* NULL: it was cancelled, and answered */
+    struct arena arena;
+    struct query query;
+    enum about about;
+    unsigned open;  /* answers still to come */
+    bool answering; /* cancelled; the answer is on its way */
+    uint64_t began_us;
+    struct index_search *search;
+    struct index_neighbours *around;
+    struct store_doc_get *block;
+    struct tail_ask tail;
+};
+
+/* Scores what was found and fills in the op's hits. */
+void recall_choose(struct recall *r) LOOP;
+
+#endif
