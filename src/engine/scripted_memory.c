@@ -214,6 +214,29 @@ static struct str joined(struct making *m, const struct str *parts, size_t count
     return result;
 }
 
+/* "your name is Ana", "your cats are called Tom and Jerry"; empty if an earlier fact has said so. */
+static struct str naming(struct making *m, const struct found *f, size_t at)
+{
+    const struct person_fact *fact = f->at[at];
+    struct str names[8], said_as = fact->said_as;
+    size_t count = 0;
+    if (!fact->subject.n)
+        return arena_printf(&m->arena, "your name is %.*s", STR_ARG(fact->value));
+    for (size_t i = 0; i < f->count && count < 8; i++) {
+        if (f->at[i]->kind != FACT_NAME || !str_eq(f->at[i]->subject, fact->subject))
+            continue;
+        if (i < at)
+            return STR_NONE;
+        names[count++] = f->at[i]->value;
+    }
+    static const char numbers[] = " two three four five six seven 2 3 4 5 6 some several ";
+    struct str number = str_sub(said_as, 0, str_find_char(said_as, ' '));
+    if (number.n < said_as.n && memmem(numbers, sizeof numbers, number.p, number.n))
+        said_as = str_from(said_as, number.n + 1);
+    return arena_printf(&m->arena, "your %.*s %s called %.*s", STR_ARG(said_as), count > 1 ? "are" : "is",
+                        STR_ARG(joined(m, names, count)));
+}
+
 /* Facts' clauses turned round, latest last, the same clause once. */
 static struct str clauses(struct making *m, const struct found *f, size_t most)
 {
@@ -221,15 +244,9 @@ static struct str clauses(struct making *m, const struct found *f, size_t most)
     size_t count = 0, from = f->count > most ? f->count - most : 0;
     for (size_t i = from; i < f->count && count < 8; i++) {
         const struct person_fact *fact = f->at[i];
-        struct str part = reflected(m, fact->clause);
-        bool known = false, named = fact->kind == FACT_NAME && fact->subject.n;
-        if (named)
-            part = arena_printf(&m->arena, "your %.*s is called %.*s", STR_ARG(fact->said_as),
-                                STR_ARG(fact->value));
-        for (size_t k = i + 1; k < f->count && !named; k++)
-            known |=
-                f->at[k]->kind == FACT_NAME && f->at[k]->subject.n && str_eq(f->at[k]->clause, fact->clause);
-        for (size_t k = from; k < i && !named; k++)
+        struct str part = fact->kind == FACT_NAME ? naming(m, f, i) : reflected(m, fact->clause);
+        bool known = !part.n;
+        for (size_t k = from; k < f->count && fact->kind != FACT_NAME; k++)
             known |=
                 f->at[k]->kind == FACT_NAME && f->at[k]->subject.n && str_eq(f->at[k]->clause, fact->clause);
         for (size_t k = 0; k < count; k++)
@@ -237,15 +254,6 @@ static struct str clauses(struct making *m, const struct found *f, size_t most)
         if (!known)
             parts[count++] = part;
     }
-    return joined(m, parts, count);
-}
-
-static struct str values(struct making *m, const struct found *f, size_t most)
-{
-    struct str parts[12];
-    size_t count = 0, from = f->count > most ? f->count - most : 0;
-    for (size_t i = from; i < f->count && count < 12; i++)
-        parts[count++] = reflected(m, f->at[i]->value);
     return joined(m, parts, count);
 }
 
@@ -269,8 +277,7 @@ static struct str thing_of(struct making *m, const struct person_question *q)
         case FACT_EMPLOYER:
             return arena_printf(a, "where your %.*s works", STR_ARG(s));
         default:
-            return q->about.n ? arena_printf(a, "that about your %.*s", STR_ARG(s))
-                              : arena_printf(a, "anything about your %.*s", STR_ARG(s));
+            return q->about.n ? STR("that") : arena_printf(a, "anything about your %.*s", STR_ARG(s));
         }
     }
     switch (q->kind) {
@@ -305,13 +312,13 @@ static struct str thing_of(struct making *m, const struct person_question *q)
     case FACT_FEAR:
         return STR("what you're afraid of");
     case FACT_ALLERGY:
-        return STR("about any allergies");
+        return STR("whether you have any allergies");
     case FACT_DIET:
         return STR("what you eat and don't eat");
     case FACT_LANGUAGE:
         return STR("which languages you speak");
     case FACT_HOBBY:
-        return STR("about that");
+        return STR("that");
     case FACT_HAVE:
         if (q->about.n)
             return arena_printf(
@@ -322,7 +329,7 @@ static struct str thing_of(struct making *m, const struct person_question *q)
     case FACT_PLAN:
         return STR("what you have planned");
     default:
-        return STR("about that");
+        return STR("that");
     }
 }
 
@@ -385,6 +392,13 @@ static void find_subject(struct making *m, struct str subject, struct found *f)
     }
 }
 
+/* How the person calls it, without the plural of a forgotten apostrophe ("my dogs name"). */
+static struct str singular(const struct person_question *q)
+{
+    bool plural = q->said_as.p[q->said_as.n - 1] == 's' && q->subject.p[q->subject.n - 1] != 's';
+    return plural ? str_sub(q->said_as, 0, q->said_as.n - 1) : q->said_as;
+}
+
 static bool answer_subject(struct making *m, const struct person_question *q)
 {
     struct found f = {.count = 0}, all = {.count = 0};
@@ -395,11 +409,9 @@ static bool answer_subject(struct making *m, const struct person_question *q)
         find_kind(m, FACT_EMPLOYER, q->subject, &f);
     if (q->kind == FACT_EMPLOYER && !f.count)
         find_kind(m, FACT_JOB, q->subject, &f);
-    if (q->kind == FACT_NAME && f.count) {
-        struct str s = q->said_as;
-        const char *format = f.count > 1 ? "your %.*s: %.*s" : "your %.*s's name is %.*s";
-        return say_fact(m, arena_printf(&m->arena, format, STR_ARG(s), STR_ARG(values(m, &f, 6))));
-    }
+    if (q->kind == FACT_NAME && f.count == 1 && q->said_as.n)
+        return say_fact(m, arena_printf(&m->arena, "your %.*s's name is %.*s", STR_ARG(singular(q)),
+                                        STR_ARG(f.at[0]->value)));
     if (q->kind == FACT_FAVOURITE)
         f.count = 0;
     if (f.count)
@@ -407,7 +419,7 @@ static bool answer_subject(struct making *m, const struct person_question *q)
     if (q->kind == FACT_OTHER && q->about.n) {
         for (size_t i = 0; i < all.count; i++) {
             size_t asked;
-            if (mentions_count(m, all.at[i]->clause, q->about, &asked))
+            if (all.at[i]->kind != FACT_NAME && mentions_count(m, all.at[i]->clause, q->about, &asked))
                 f.at[f.count++] = all.at[i];
         }
         if (f.count)
@@ -452,7 +464,7 @@ static bool answer_filtered(struct making *m, const struct person_question *q, c
         size_t asked = 0;
         bool subject_fits =
             q->kind == FACT_HAVE && q->about.n && fact->subject.n && mentions(m, fact->subject, q->about);
-        if (subject_fits && !fact->negated && fact->kind == FACT_NAME) {
+        if (subject_fits && !fact->negated) {
             add_found(&f, fact);
             continue;
         }
@@ -469,7 +481,36 @@ static bool answer_filtered(struct making *m, const struct person_question *q, c
         return say_fact(m, clauses(m, &f, 4));
     if (f.denied)
         return say_denied(m, f.denied);
+    if (!q->yes_no && q->about.n && q->kind != FACT_HAVE) {
+        struct person_question open = *q;
+        open.about = STR_NONE;
+        return answer_filtered(m, &open, kinds, count);
+    }
     return say_none(m, q);
+}
+
+static bool answer_past(struct making *m, const struct person_question *q)
+{
+    struct found f = {.count = 0};
+    const struct person_fact *latest = NULL;
+    for (size_t i = 0; i < m->fact_count; i++) {
+        const struct person_fact *fact = &m->facts[i];
+        bool kind = fact->kind == q->kind || (q->kind == FACT_JOB && fact->kind == FACT_EMPLOYER) ||
+                    (q->kind == FACT_EMPLOYER && fact->kind == FACT_JOB);
+        if (!kind || fact->subject.n || fact->negated)
+            continue;
+        if (fact->past && f.count < 4)
+            f.at[f.count++] = fact;
+        if (!fact->past) {
+            if (latest && f.count < 4 && !same_value(latest->value, fact->value))
+                f.at[f.count++] = latest;
+            latest = fact;
+        }
+    }
+    if (!f.count)
+        return false;
+    set_var(m, "fact", clauses(m, &f, 3));
+    return say_named(m, "memory-past");
 }
 
 static bool answer_single(struct making *m, const struct person_question *q)
@@ -477,6 +518,8 @@ static bool answer_single(struct making *m, const struct person_question *q)
     struct found f = {.count = 0};
     struct person_question open = *q;
     open.about = STR_NONE;
+    if (q->past && answer_past(m, q))
+        return true;
     find_kind(m, q->kind, STR_NONE, &f);
     if (q->kind == FACT_HOME || q->kind == FACT_BIRTHDAY || q->kind == FACT_AGE) {
         if (!f.count)
@@ -593,8 +636,8 @@ bool answer_from_memory(struct making *m, const struct person_question *q)
         open.about = STR_NONE;
         return answer_filtered(m, &open, fear, 1);
     case FACT_DIET:
-        open.about = STR_NONE;
-        return answer_filtered(m, &open, diet, 2);
+        open.about = q->yes_no ? q->about : STR_NONE;
+        return answer_filtered(m, &open, diet, q->yes_no ? 1 : 2);
     case FACT_PLAN:
         open.about = STR_NONE;
         return answer_filtered(m, &open, plan, 1);

@@ -379,6 +379,24 @@ static void look_around(struct making *m)
         m->now |= IF_NAMED;
 }
 
+/* {about}: the first sentence of the persona's card, with its own name in place of {{char}}. */
+static void set_about(struct making *m)
+{
+    struct str rest = m->in->persona.description, first, part = STR_NONE;
+    struct buf out = BUF_INIT;
+    if (!sentence_next(&rest, &first))
+        return;
+    for (size_t at; (at = str_find(first, STR("{{char}}"))) != SIZE_MAX; first = str_from(first, at + 8)) {
+        buf_add(&out, str_sub(first, 0, at));
+        buf_add(&out, m->in->persona.name);
+    }
+    buf_add(&out, first);
+    part = arena_str(&m->arena, buf_str(&out));
+    buf_release(&out);
+    bool plain = part.n < 400 && str_find_char(part, '{') == SIZE_MAX && str_find_char(part, '[') == SIZE_MAX;
+    set_var(m, "about", plain ? part : STR_NONE);
+}
+
 void scripted_reply(const struct scripted_rules *rules, const struct scripted_input *input, struct buf *out)
 {
     struct making *m = heap_alloc(sizeof *m);
@@ -389,9 +407,7 @@ void scripted_reply(const struct scripted_rules *rules, const struct scripted_in
     m->style = find_style(rules, &input->persona);
     m->out = &reply;
     set_time_vars(m);
-    struct str about = input->persona.description, first;
-    if (sentence_next(&about, &first))
-        set_var(m, "about", first);
+    set_about(m);
     struct candidates *c = arena_new(&m->arena, struct candidates);
     c->m = m;
     if (!input->transcript_count) {

@@ -211,13 +211,14 @@ static void emit_named_things(struct extraction *x, const struct predicate *p, s
         named.said_as = words_span(w, first, end);
         if (!named.subject.n)
             continue;
-        while (name < to) {
+        for (bool more = false; name < to;) {
             size_t stop = name_end(w, name);
-            if (stop == name || stop > to || (name > i + 2 && !looks_like_name(&w->at[name])))
+            if (stop == name || stop > to ||
+                (more && !(w->at[name].capital && looks_like_name(&w->at[name]))))
                 break;
             emit(x, &named, FACT_NAME, words_span(w, name, stop));
             i = stop - 1;
-            bool more = w->at[stop - 1].after == ',' || (stop < to && word_is(w, stop, "and"));
+            more = w->at[stop - 1].after == ',' || (stop < to && word_is(w, stop, "and"));
             name = stop + (stop < to && word_is(w, stop, "and"));
             if (!more)
                 break;

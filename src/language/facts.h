@@ -57,6 +57,7 @@ struct person_question {
     struct str subject;  /* as in person_fact; "" = the person */
     struct str said_as;  /* the words the person used for it, "" for themselves */
     struct str about;    /* the content words asked for ("colour", "exam"), or "" */
+    bool past;           /* "where did I live before?" */
     bool yes_no;         /* "do I have a dog?" */
     bool tentative;      /* ask memory first; if nothing matches, it may have been something else */
     bool everything;     /* "what do you know about me?" */

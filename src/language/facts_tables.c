@@ -254,8 +254,10 @@ enum fact_kind attribute_kind(const struct words *w, size_t from, size_t to)
         return FACT_FAVOURITE;
     struct str head = w->at[to - 1].norm;
     if (to - from > 1 && word_among(head, " name "))
-        return word_among(w->at[from].norm, " first full real given own actual current whole ") ? FACT_NAME
-                                                                                                : FACT_OTHER;
+        return to - from == 2 &&
+                       word_among(w->at[from].norm, " first full real given own actual current whole ")
+                   ? FACT_NAME
+                   : FACT_OTHER;
     if (to - from > 1 && !(word_among(w->at[from].norm, " new current day favourite old exact home ") ||
                            word_among(head, " birth hometown hobby hobbies ")))
         return FACT_OTHER;

@@ -272,7 +272,7 @@ static enum fact_kind asked_kind(const struct ask *q)
     if (any_of(q, " from born "))
         return FACT_ORIGIN;
     if (any_of(q, " job profession occupation living ") ||
-        (any_of(q, " do does ") && any_of(q, " what ") && !any_of(q, " like have did ")))
+        (any_of(q, " what ") && word_is(q->w, q->w->count - 1, "do")))
         return FACT_JOB;
     if (any_of(q, " work works "))
         return any_of(q, " where ") ? FACT_EMPLOYER : FACT_JOB;
@@ -314,6 +314,13 @@ static bool about_possession(struct ask *q)
             out->about = words_span(w, end + 2, stop);
         if (out->kind != FACT_OTHER)
             return true;
+    }
+    if (word_is(w, end - 1, "name") && end > my + 2) {
+        /* "my dogs name", without its apostrophe */
+        out->subject = subject_canonical(q->arena, w, my + 1, end - 1);
+        out->said_as = out->subject;
+        out->kind = FACT_NAME;
+        return true;
     }
     out->kind = asked_kind(q);
     if (out->kind == FACT_OTHER)
@@ -364,6 +371,11 @@ struct way {
 static bool about_self(struct ask *q)
 {
     static const struct way ways[] = {
+        {"i use to work", FACT_EMPLOYER},
+        {"i used to work", FACT_EMPLOYER},
+        {"did i work", FACT_EMPLOYER},
+        {"i use to live", FACT_HOME},
+        {"i used to live", FACT_HOME},
         {"who i am", FACT_NAME},
         {"who am i", FACT_NAME},
         {"am i called", FACT_NAME},
@@ -410,6 +422,9 @@ static bool about_self(struct ask *q)
         {"i am single", FACT_STATUS},
         {"am i engaged", FACT_STATUS},
         {"allergic", FACT_ALLERGY},
+        {"allergies", FACT_ALLERGY},
+        {"allergy", FACT_ALLERGY},
+        {"do you call me", FACT_NAME},
         {"afraid of", FACT_FEAR},
         {"scared of", FACT_FEAR},
         {"i speak", FACT_LANGUAGE},
@@ -485,7 +500,8 @@ static bool parse_sentence(struct arena *a, struct str sentence, struct person_q
         if (word_among(w.at[i].norm, " your yours yourself ") ||
             (str_eq(w.at[i].norm, STR("you")) && (i == 0 || !word_among(w.at[i - 1].norm, " tell told to "))))
             return false;
-    if (not_for_memory(&q))
+    out->past = any_of(&q, " before previously formerly use used ");
+    if (not_for_memory(&q) && !holds(&q, "my name"))
         return false;
     if (seq(&w, q.from, "me") && w.count - q.from <= 2) {
         out->kind = FACT_NAME;

@@ -94,13 +94,25 @@ static const char *other_side(const struct words *w, size_t i, size_t n)
 {
     static const struct {
         const char *a, *b, *to;
-    } pairs[] = {{"i", "am", "you're"},   {"i", "have", "you've"}, {"i", "would", "you'd"},
-                 {"i", "will", "you'll"}, {"you", "are", "I'm"},   {"you", "have", "I've"},
-                 {"you", "would", "I'd"}, {"you", "will", "I'll"}};
+    } pairs[] = {{"i", "am", "you're"},    {"i", "have", "you've"}, {"i", "would", "you'd"},
+                 {"i", "will", "you'll"},  {"we", "are", "you're"}, {"we", "have", "you've"},
+                 {"we", "will", "you'll"}, {"you", "are", "I'm"},   {"you", "have", "I've"},
+                 {"you", "would", "I'd"},  {"you", "will", "I'll"}};
     static const struct {
         const char *from, *to;
-    } singles[] = {{"i", "you"},           {"me", "you"},  {"my", "your"},    {"mine", "yours"},
-                   {"myself", "yourself"}, {"your", "my"}, {"yours", "mine"}, {"yourself", "myself"}};
+    } singles[] = {{"i", "you"},
+                   {"me", "you"},
+                   {"we", "you"},
+                   {"us", "you"},
+                   {"our", "your"},
+                   {"ours", "yours"},
+                   {"ourselves", "yourselves"},
+                   {"my", "your"},
+                   {"mine", "yours"},
+                   {"myself", "yourself"},
+                   {"your", "my"},
+                   {"yours", "mine"},
+                   {"yourself", "myself"}};
     struct str word = w->at[i].norm;
     struct str before = i ? w->at[i - 1].norm : STR_NONE,
                after = i + n < w->count ? w->at[i + n].norm : STR_NONE;

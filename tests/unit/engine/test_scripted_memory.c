@@ -1,0 +1,225 @@
+/*
+ * Show 1 at the level of the core: what was told in one room is known in the next, in many phrasings, and
+ * nothing that was not told is claimed. '!' before an expectation: the reply must not hold it.
+ */
+#include "../unit.h"
+
+#include "scripted_talk.h"
+
+static struct scripted_rules *rules;
+
+static const char *const told[] = {
+    "Hello! My name is Anna and I live in Berlin.",
+    "Actually my name is Ana, not Anna",
+    "I moved to Lisbon last week",
+    "I work as a graphic designer at a small studio",
+    "My sister is called Eva, she lives in Oslo. She has two kids.",
+    "My mum's name is Helga",
+    "I have a dog named Rex and two cats, Tom and Jerry",
+    "I don't have a car",
+    "I'm allergic to peanuts",
+    "my favorite color is green",
+    "I love jazz and hiking but I hate olives",
+    "I was born on 3 May 1990",
+    "My brother plays the drums",
+    "We're going to Japan next spring",
+    "I'm 34",
+    "My husband Paul is a chef",
+    "I speak Portuguese and German",
+    "If I had a horse, I would call it Bucephalus",
+    "Do you know whether I have a parrot?",
+    "My friend's daughter Carla has a snake",
+};
+
+static const char *const asked[][3] = {
+    {"what's my name?", "Ana", "!Anna"},
+    {"who am i", "Ana", "!Anna"},
+    {"do you remember what I'm called?", "Ana", "!Anna"},
+    {"remember my name?", "Ana", "!Anna"},
+    {"Do you know what my name is?", "Ana", "!Anna"},
+    {"tell me my name", "Ana", NULL},
+    {"have you forgotten my name?", "Ana", NULL},
+    {"can you remind me of my name?", "Ana", NULL},
+    {"do you know who I am?", "Ana", NULL},
+    {"whats my name", "Ana", NULL},
+    {"remember me?", "Ana", NULL},
+    {"and where do I live?", "Lisbon", "!Berlin"},
+    {"What city do I live in?", "Lisbon", "!Berlin"},
+    {"do you know where I live", "Lisbon", "!Berlin"},
+    {"where did I live before?", "Berlin", NULL},
+    {"what's my job?", "designer", NULL},
+    {"what do I do for a living?", "designer", NULL},
+    {"where do I work?", "studio", NULL},
+    {"do you remember what I do?", "designer", NULL},
+    {"who is Eva?", "sister", NULL},
+    {"what did I tell you about my sister?", "Eva", NULL},
+    {"what's my sister's name?", "Eva", NULL},
+    {"do you remember my sister?", "Eva", NULL},
+    {"where does my sister live?", "Oslo", NULL},
+    {"does my sister have kids?", "two kids", NULL},
+    {"what is my mother called?", "Helga", NULL},
+    {"what's my mom's name", "Helga", NULL},
+    {"do you remember my dog?", "Rex", NULL},
+    {"what's the name of my dog?", "Rex", "!Tom"},
+    {"what is my dog called?", "Rex", "!Tom"},
+    {"what are my cats called?", "Tom and Jerry", "!Rex"},
+    {"what pets do I have?", "Rex", NULL},
+    {"do I have any pets?", "Rex", NULL},
+    {"do I have a dog?", "Rex", NULL},
+    {"do I have a car?", "don't have a car", NULL},
+    {"do I have a brother?", "drums", NULL},
+    {"what instrument does my brother play?", "drums", NULL},
+    {"what am I allergic to?", "peanuts", NULL},
+    {"do I have any allergies?", "peanuts", NULL},
+    {"am I allergic to anything?", "peanuts", NULL},
+    {"what's my favourite colour?", "green", NULL},
+    {"what is my favorite color", "green", NULL},
+    {"what do I like?", "jazz", "!olives"},
+    {"do I like olives?", "hate olives", NULL},
+    {"what don't I like?", "olives", "!jazz"},
+    {"what do I hate?", "olives", NULL},
+    {"when's my birthday?", "3 May", NULL},
+    {"when was I born?", "3 May", NULL},
+    {"how old am I?", "34", NULL},
+    {"do you know my age?", "34", NULL},
+    {"where am I going next spring?", "Japan", NULL},
+    {"what are my plans?", "Japan", NULL},
+    {"am I married?", "Paul", NULL},
+    {"what's my husband's name?", "Paul", NULL},
+    {"what does my husband do?", "chef", NULL},
+    {"what languages do I speak?", "Portuguese", NULL},
+    {"what do you know about me?", "Ana", NULL},
+    {"what have I told you about myself?", "Ana", NULL},
+    /* never told */
+    {"what's my brother's name?", "brother's name", "!Rex"},
+    {"what's my father's name?", "father's name", "!Helga"},
+    {"do I have a horse?", "horse", "!Bucephalus"},
+    {"what's my horse called?", "horse", "!Bucephalus"},
+    {"do I have a parrot?", "parrot", "!You have a parrot"},
+    {"do I have a snake?", "snake", "!You have a snake"},
+    {"what's my favourite food?", "favourite food", "!green"},
+    {"what's my phone number?", "phone number", NULL},
+    {"what did I study?", "what you study", NULL},
+    {"what is my cousin called?", "cousin", "!Eva"},
+    {"where does my mother live?", "where your mother lives", "!Oslo"},
+    {"how old is my sister?", "how old your sister is", "!34"},
+    {"what am I afraid of?", "afraid", "!peanuts"},
+};
+
+static bool contains(struct str text, const char *part)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (str_ieq(str_sub(text, i, strlen(part)), str_c(part)))
+            return true;
+    return false;
+}
+
+static void knows_in_a_new_room_what_was_told(void **state)
+{
+    (void)state;
+    static const char *const personas[] = {"philosopher", "comedian", "scientist", "mia",
+                                           "solene",      "lyra",     "kimi"};
+    static struct talk t;
+    unsigned wrong = 0;
+    for (size_t p = 0; p < 7; p++) {
+        talk_begin(&t, rules, personas[p], p * 101 + 1);
+        for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+            talk_say(&t, told[i]);
+        talk_new_room(&t);
+        for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+            struct str reply = talk_say(&t, asked[i][0]);
+            bool good = contains(reply, asked[i][1]) && !(asked[i][2] && contains(reply, asked[i][2] + 1));
+            if (!good)
+                print_message("%s: '%s' -> '%.*s'\n", personas[p], asked[i][0], STR_ARG(reply));
+            wrong += !good;
+        }
+        talk_end(&t);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void knows_nothing_of_a_stranger(void **state)
+{
+    (void)state;
+    static struct talk t;
+    static const char *const claims[] = {"Ana", "Rex", "Lisbon", "Eva"};
+    talk_begin(&t, rules, "mia", 5);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct str reply = talk_say(&t, asked[i][0]);
+        assert_true(reply.n > 0);
+        for (size_t k = 0; k < 4; k++)
+            if (contains(reply, claims[k]) && !contains(str_c(asked[i][0]), claims[k]))
+                fail_msg("claims %s: %.*s", claims[k], STR_ARG(reply));
+    }
+    talk_end(&t);
+}
+
+/* What the persona or another person said is nobody's fact about the person. */
+static void other_voices_are_no_source(void **state)
+{
+    (void)state;
+    const struct scripted_recall recalled[] = {
+        {SCRIPTED_SELF, STR("My name is Bella and I live in Brest."), 1, false, 1},
+        {SCRIPTED_OTHER, STR("My sister is called Olga."), 2, false, 1}};
+    const char *const questions[] = {"what's my name?", "where do I live?", "what's my sister's name?"};
+    for (size_t i = 0; i < 3; i++) {
+        const struct scripted_turn turn = {SCRIPTED_PERSON, STR_NONE, str_c(questions[i]), 3};
+        struct scripted_input in = {.persona = {.name = STR("Mia"), .slug = STR("mia")},
+                                    .transcript = &turn,
+                                    .transcript_count = 1,
+                                    .recalled = recalled,
+                                    .recalled_count = 2,
+                                    .now_ms = 4};
+        struct buf out = BUF_INIT;
+        scripted_reply(rules, &in, &out);
+        assert_false(contains(buf_str(&out), "Bella"));
+        assert_false(contains(buf_str(&out), "Brest"));
+        assert_false(contains(buf_str(&out), "Olga"));
+        buf_release(&out);
+    }
+}
+
+static void picks_up_an_unfinished_topic(void **state)
+{
+    (void)state;
+    static struct talk t;
+    talk_begin(&t, rules, "mia", 3);
+    talk_say(&t, "I'm Sam and I have an exam tomorrow");
+    talk_new_room(&t);
+    t.now_ms += 3600 * 1000;
+    struct str reply = talk_say(&t, "hello");
+    struct str next = talk_say(&t, "hi again");
+    if (!contains(reply, "your exam") && !contains(next, "your exam"))
+        fail_msg("'%.*s' and '%.*s' do not ask about the exam", STR_ARG(reply), STR_ARG(next));
+    talk_end(&t);
+}
+
+static int load(void **state)
+{
+    (void)state;
+    struct buf complaints = BUF_INIT;
+    rules = scripted_rules_load(STR_NONE, &complaints);
+    if (complaints.n)
+        print_message("%.*s", STR_ARG(buf_str(&complaints)));
+    int failed = complaints.n > 0;
+    buf_release(&complaints);
+    return failed;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    scripted_rules_free(rules);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_in_a_new_room_what_was_told),
+        cmocka_unit_test(knows_nothing_of_a_stranger),
+        cmocka_unit_test(other_voices_are_no_source),
+        cmocka_unit_test(picks_up_an_unfinished_topic),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
