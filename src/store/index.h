@@ -46,7 +46,6 @@ enum index_op_kind {
 
 struct index_op {
     struct msg msg;
-    struct index_op *next;
     enum index_op_kind kind;
     struct loop *home;  /* set at submission; NULL: a plain thread waits */
     struct arena arena; /* results; inputs may lie here too */

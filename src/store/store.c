@@ -109,35 +109,20 @@ void store_submit(struct store *store, struct store_op *op)
     store_enqueue(store, op);
 }
 
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
-};
-
 static void wake_waiter(struct store_op *op)
 {
-    struct waiter *w = op->arg;
-    pthread_mutex_lock(&w->lock);
-    w->done = true;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
+    waiter_wake(op->arg);
 }
 
 enum err store_wait(struct store *store, struct store_op *op)
 {
-    struct waiter w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    struct waiter w = WAITER_INIT;
     void *arg = op->arg;
     op->home = NULL;
     op->arg = &w;
     op->done = wake_waiter;
     store_enqueue(store, op);
-    pthread_mutex_lock(&w.lock);
-    while (!w.done)
-        pthread_cond_wait(&w.wake, &w.lock);
-    pthread_mutex_unlock(&w.lock);
-    pthread_mutex_destroy(&w.lock);
-    pthread_cond_destroy(&w.wake);
+    waiter_wait(&w);
     op->arg = arg;
     op->done = NULL;
     return op->err;

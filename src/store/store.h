@@ -68,7 +68,6 @@ enum store_op_kind {
 
 struct store_op {
     struct msg msg;
-    struct store_op *next;
     enum store_op_kind kind;
     struct loop *home; /* set at submission; NULL: a plain thread waits */
     struct arena arena;

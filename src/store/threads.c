@@ -16,7 +16,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { SPACE_EVERY_US = 1000000, BUCKET_FIRST_US = 64 };
@@ -57,67 +56,22 @@ void store_fail(struct store *s, const struct error *why)
         log_error("store", "%s", why->message);
 }
 
-/* ---- queues ------------------------------------------------------------------------------------------- */
-
-static void queue_init(struct store_queue *q)
-{
-    pthread_mutex_init(&q->lock, NULL);
-    pthread_cond_init(&q->wake, NULL);
-    q->first = NULL;
-    q->last = &q->first;
-    q->closed = false;
-    atomic_store(&q->count, 0);
-}
-
-static void queue_close(struct store_queue *q)
-{
-    pthread_mutex_lock(&q->lock);
-    q->closed = true;
-    pthread_cond_broadcast(&q->wake);
-    pthread_mutex_unlock(&q->lock);
-}
-
 void store_enqueue(struct store *s, struct store_op *op)
 {
-    struct store_queue *q = store_op_writes(op->kind) ? &s->writes : &s->reads;
     struct error why = {0};
-    op->next = NULL;
     op->queued_us = clock_mono_us();
-    pthread_mutex_lock(&q->lock);
-    if (q->closed) {
-        error_set(&why, ERR_CLOSED, "The server is stopping; try again when it runs.");
-    } else if (atomic_load(&q->count) >= s->queue_max) {
-        error_set(&why, ERR_BUSY, "The store is busy; try again in a moment.");
-    } else {
-        bool was_empty = !q->first;
-        *q->last = op;
-        q->last = &op->next;
-        atomic_fetch_add(&q->count, 1);
-        if (was_empty || q == &s->reads)
-            pthread_cond_signal(&q->wake);
-    }
-    pthread_mutex_unlock(&q->lock);
-    if (why.err)
+    if (queue_put(store_op_writes(op->kind) ? &s->writes : &s->reads, &op->msg, s->queue_max, &why) != ERR_OK)
         answer_error(op, &why);
 }
 
-/* Up to `max` operations, waiting for the first; NULL when the queue is closed and empty. */
-static struct store_op *queue_take(struct store_queue *q, unsigned max)
+static struct store_op *op_of(struct msg *msg)
 {
-    pthread_mutex_lock(&q->lock);
-    while (!q->first && !q->closed)
-        pthread_cond_wait(&q->wake, &q->lock);
-    struct store_op *list = q->first, **end = &list;
-    unsigned n = 0;
-    for (; n < max && *end; n++)
-        end = &(*end)->next;
-    q->first = *end;
-    *end = NULL;
-    if (!q->first)
-        q->last = &q->first;
-    atomic_fetch_sub(&q->count, n);
-    pthread_mutex_unlock(&q->lock);
-    return list;
+    return msg ? CONTAINER(msg, struct store_op, msg) : NULL;
+}
+
+static struct store_op *op_next(const struct store_op *op)
+{
+    return op_of(op->msg.next);
 }
 
 /* ---- the writer ---------------------------------------------------------------------------------------- */
@@ -202,7 +156,7 @@ static void note_written(struct store *s, const struct store_op *op, bool *scrub
 static enum err write_group(struct store *s, struct store_op *list, struct error *e)
 {
     enum err err = s->driver->begin(s->writer_session, e);
-    for (struct store_op *op = list; op && !err; op = op->next) {
+    for (struct store_op *op = list; op && !err; op = op_next(op)) {
         op->err = s->driver->write(s->writer_session, op, &op->error);
         if (store_machine_failed(op->err)) {
             err = op->err;
@@ -223,7 +177,7 @@ static void answer_all(struct store *s, struct store_op *list, const struct erro
 {
     while (list) {
         struct store_op *op = list;
-        list = op->next;
+        list = op_next(op);
         atomic_fetch_add(&s->ops, 1);
         if (why)
             answer_error(op, why);
@@ -254,7 +208,7 @@ static void run_group(struct store *s, struct store_op *list)
         answer_all(s, list, &e);
         return;
     }
-    for (const struct store_op *op = list; op; op = op->next)
+    for (const struct store_op *op = list; op; op = op_next(op))
         if (!op->err)
             note_written(s, op, &scrub);
     if (scrub)
@@ -269,7 +223,7 @@ static void *run_writer(void *arg)
     struct store *s = arg;
     thread_become(THREAD_STORE, "store-writer");
     struct store_op *list;
-    while ((list = queue_take(&s->writes, s->batch_max)))
+    while ((list = op_of(queue_take(&s->writes, s->batch_max))))
         run_group(s, list);
     return NULL;
 }
@@ -289,7 +243,7 @@ static void *run_reader(void *arg)
     free(r);
     thread_become(THREAD_STORE, "store-reader");
     struct store_op *op;
-    while ((op = queue_take(&s->reads, 1))) {
+    while ((op = op_of(queue_take(&s->reads, 1)))) {
         op->err = s->driver->read(session, op, &op->error);
         if (op->err == ERR_CORRUPT)
             store_fail(s, &op->error);
@@ -300,14 +254,6 @@ static void *run_reader(void *arg)
 }
 
 /* ---- starting and stopping ----------------------------------------------------------------------------- */
-
-static void start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-    if (pthread_create(thread, NULL, run, arg) != 0) {
-        fprintf(stderr, "eidolon: cannot start a thread; raise the limit of processes (ulimit -u).\n");
-        abort();
-    }
-}
 
 static void close_sessions(struct store *s)
 {

@@ -6,19 +6,9 @@
 
 #include "store/driver.h"
 #include "store/folder.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
+#include "store/queue.h"
 
 enum { STORE_READERS_MAX = 32 };
-
-struct store_queue {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    struct store_op *first, **last;
-    atomic_uint count;
-    bool closed;
-};
 
 struct store {
     const struct store_driver *driver;
@@ -29,7 +19,7 @@ struct store {
     uint64_t min_free_bytes, space_checked_us; /* the latter: writer thread */
     struct error space_error;                  /* writer thread; err ERR_OK: enough */
 
-    struct store_queue writes, reads;
+    struct queue writes, reads;
     struct driver_session *writer_session, *reader_sessions[STORE_READERS_MAX];
     pthread_t writer, reader_threads[STORE_READERS_MAX];
     bool threads_run;
