@@ -7,6 +7,7 @@
 #ifndef EIDOLON_ENGINE_METER_H
 #define EIDOLON_ENGINE_METER_H
 
+#include "base/buf.h"
 #include "engine/breaker.h"
 #include "engine/provider.h"
 
@@ -45,5 +46,8 @@ struct provider_meter *provider_meters(void);
 
 void engine_meter_first(struct engine_meter *m, uint64_t us);
 void engine_meter_end(struct engine_meter *m, const struct gen_end *end);
+
+/* All of it for /metrics: Prometheus' text format. Any thread. Names need no escaping (config.h). */
+void engine_metrics_write(struct buf *to);
 
 #endif

@@ -334,7 +334,7 @@ bool answer_read(struct answer *a, struct str event, struct str text, const stru
         read_choices(a, choices, sink, text);
     } else if (json && json->type == JSON_OBJECT && json_get(json, "usage")) {
         read_usage(a, json_get(json, "usage"));
-    } else {
+    } else if (!json || json->type != JSON_OBJECT || a->whole) {
         char said[QUOTE_TEXT];
         quote(a, text, said);
         gen_end_fail(

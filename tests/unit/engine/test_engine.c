@@ -346,6 +346,14 @@ static void listing_and_meters(void **state)
     for (struct engine_meter *m = engine_meters(); m; m = m->next)
         assert_int_equal(atomic_load(&m->in_flight), 0);
     assert_int_equal(atomic_load(&provider_meter(STR("dead"))->last_code), GEN_UNAVAILABLE);
+    CLEANUP_BUF struct buf text = BUF_INIT;
+    engine_metrics_write(&text);
+    assert_true(str_find(buf_str(&text),
+                         STR("eidolon_engine_ended_total{engine=\"auth\",code=\"auth\"} 1\n")) != SIZE_MAX);
+    assert_true(str_find(buf_str(&text),
+                         STR("eidolon_engine_first_output_seconds_bucket{engine=\"good\",le=\"0.05\"}")) !=
+                SIZE_MAX);
+    assert_true(str_find(buf_str(&text), STR("eidolon_provider_up{provider=\"dead\"} 0\n")) != SIZE_MAX);
 }
 
 static void the_breaker(void **state)
