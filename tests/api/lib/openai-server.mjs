@@ -91,7 +91,11 @@ function whole(res, model, body) {
 /** Writes and waits for the reader; false when it has gone. */
 async function put(res, text) {
 	if (res.destroyed) return false;
-	if (!res.write(text)) await Promise.race([once(res, 'drain'), once(res, 'close')]);
+	if (res.write(text)) return true;
+	const settled = new AbortController(); // takes the other listener away
+	const waits = ['drain', 'close'].map((name) => once(res, name, settled).catch(() => {}));
+	await Promise.race(waits);
+	settled.abort();
 	return !res.destroyed;
 }
 
