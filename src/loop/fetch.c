@@ -61,7 +61,8 @@ static void transfer_todo(struct transfer *t) LOOP
         t->next_todo = pool->todo;
         pool->todo = t;
     }
-    if (!pool->deferred) {
+    /* Whoever called libcurl settles when it returns. */
+    if (!pool->deferred && pool->depth == 0) {
         pool->deferred = true;
         loop_defer(pool->loop, settle_later, pool);
     }
@@ -409,7 +410,10 @@ uint64_t fetch_start(struct loop *loop, const struct fetch_request *request,
     set_method(t, request);
     map_set(&pool->transfers, id_bytes(&t->id), t);
     arm_limits(t);
-    transfer_todo(t);
+    if (pool->depth)
+        transfer_todo(t);
+    else
+        settle_one(t); /* libcurl only arms its timer: nothing is called back from here */
     return id;
 }
 
