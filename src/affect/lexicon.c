@@ -27,7 +27,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static bool parse_line(struct str line, struct str *word, struct entry *out)
 {
-    struct str v, a, d;
+    struct str v = STR_NONE, a = STR_NONE, d = STR_NONE;
     if (!line.n || line.p[0] == '#')
         return false;
     return str_cut(&line, '\t', word) && str_cut(&line, '\t', &v) && str_cut(&line, '\t', &a) &&
@@ -81,14 +81,6 @@ static const struct entry *lookup(const struct words *w, size_t i, size_t *used)
     return best;
 }
 
-static bool listed(struct str word, const char *list)
-{
-    for (const char *at = list; word.n && (at = memmem(at, strlen(at), word.p, word.n)); at++)
-        if (at > list && at[-1] == ' ' && at[word.n] == ' ')
-            return true;
-    return false;
-}
-
 static enum affect_label opposite(enum affect_label label)
 {
     switch (label) {
@@ -128,11 +120,11 @@ static double strength(const struct words *w, size_t i, bool *negated)
         struct str before = w->at[i - back].norm;
         if (w->at[i - back].after && strchr(".!?;", w->at[i - back].after))
             break;
-        if (listed(before, negations))
+        if (word_among(before, negations))
             *negated = !*negated;
-        else if (listed(before, stronger))
+        else if (word_among(before, stronger))
             by *= 1.35;
-        else if (back == 1 && listed(before, weaker))
+        else if (back == 1 && word_among(before, weaker))
             by *= .6;
     }
     struct word word = w->at[i];

@@ -107,7 +107,7 @@ static bool fill(struct making *m, struct str key, struct buf *out)
 static struct str alternative(struct making *m, struct str inside)
 {
     size_t count = 1;
-    struct str part;
+    struct str part = STR_NONE;
     for (size_t i = 0; i < inside.n; i++)
         count += inside.p[i] == '|';
     for (size_t pick = roll(m, count); str_cut(&inside, '|', &part) && pick; pick--)

@@ -89,10 +89,7 @@ static bool within_category(struct str category, struct str subject)
         struct str name = str_c(categories[i].name);
         if (!str_starts(category, name) || category.n > name.n + 1 || subject.n == 0)
             continue;
-        const char *list = categories[i].members;
-        for (const char *at = list; (at = memmem(at, strlen(at), subject.p, subject.n)); at++)
-            if (at > list && at[-1] == ' ' && (at[subject.n] == ' '))
-                return true;
+        return word_among(subject, categories[i].members);
     }
     return false;
 }

@@ -30,10 +30,8 @@ static bool has_word(struct making *m, struct str text, const char *list)
     struct words w;
     words_of(&m->arena, text, &w);
     for (size_t i = 0; i < w.count; i++) {
-        struct str norm = w.at[i].norm;
-        for (const char *at = list; (at = memmem(at, strlen(at), norm.p, norm.n)); at++)
-            if (at > list && at[-1] == ' ' && at[norm.n] == ' ')
-                return true;
+        if (word_among(w.at[i].norm, list))
+            return true;
     }
     return false;
 }

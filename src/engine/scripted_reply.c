@@ -224,11 +224,7 @@ static bool is_word(const struct making *m, const char *list)
 {
     if (!m->words.count || m->words.count > SHORT_WORDS)
         return false;
-    struct str first = m->words.at[0].norm;
-    for (const char *at = list; (at = memmem(at, strlen(at), first.p, first.n)); at++)
-        if (at > list && at[-1] == ' ' && at[first.n] == ' ')
-            return true;
-    return false;
+    return word_among(m->words.at[0].norm, list);
 }
 
 static bool use_reflection(struct making *m, const struct person_fact *facts, size_t count)

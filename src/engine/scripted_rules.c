@@ -47,7 +47,7 @@ static uint32_t style_bit(struct scripted_rules *rules, struct str name, bool ad
 
 static void begin_rule(struct reading *r, struct str text)
 {
-    struct str name;
+    struct str name = STR_NONE;
     str_cut(&text, ' ', &name);
     bool replace = str_eq(str_trim(text), STR("replace"));
     struct scripted_rules *rules = r->rules;
@@ -161,7 +161,7 @@ static void add_conditions(struct reading *r, struct str text)
 
 static void read_field(struct reading *r, struct str head, struct str text)
 {
-    struct str key, styles = head;
+    struct str key = STR_NONE, styles = head;
     int64_t rank;
     str_cut(&styles, ' ', &key);
     if (!r->rule)

@@ -29,9 +29,6 @@ static inline bool word_is(const struct words *w, size_t i, const char *norm)
     return i < w->count && str_eq(w->at[i].norm, str_c(norm));
 }
 
-/* Whether `word` is one of `list`: space-separated, with a space at both ends. */
-bool word_among(struct str word, const char *list);
-
 /* A noun phrase after "my" at words [from, to): adjectives dropped, synonyms and plurals made one. */
 struct str subject_canonical(struct arena *a, const struct words *w, size_t from, size_t to);
 /* The end of the noun phrase that begins at `from`. */

@@ -102,14 +102,6 @@ const struct fact_tables *fact_tables(void)
     return &tables;
 }
 
-bool word_among(struct str word, const char *list)
-{
-    for (const char *at = list; word.n && (at = memmem(at, strlen(at), word.p, word.n)); at++)
-        if (at > list && at[-1] == ' ' && at[word.n] == ' ')
-            return true;
-    return false;
-}
-
 struct str words_span(const struct words *w, size_t from, size_t to)
 {
     if (from >= to || to > w->count)

@@ -168,7 +168,7 @@ static void push_set(struct reader *r, struct sequence *s, struct str name)
 
 static void push_capture(struct reader *r, struct sequence *s, struct str inner)
 {
-    struct str name, kind = inner;
+    struct str name = STR_NONE, kind = inner;
     if (!str_cut(&kind, ':', &name) || !name.n) {
         fail(r, "A capture needs a name");
         return;

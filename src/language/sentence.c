@@ -5,15 +5,6 @@
 
 #include <stdlib.h>
 
-static bool one_of(struct str word, const char *list)
-{
-    /* `list` is space-separated with a space at both ends. */
-    for (const char *at = list; (at = memmem(at, strlen(at), word.p, word.n)); at++)
-        if (at > list && at[-1] == ' ' && at[word.n] == ' ')
-            return word.n > 0;
-    return false;
-}
-
 static bool abbreviation(struct str before)
 {
     size_t from = before.n;
@@ -27,8 +18,8 @@ static bool abbreviation(struct str before)
         return false;
     for (size_t i = 0; i < word.n; i++)
         small[i] = (char)(word.p[i] >= 'A' && word.p[i] <= 'Z' ? word.p[i] + 32 : word.p[i]);
-    return one_of(str_of(small, word.n),
-                  " dr mr mrs ms prof st jr sr vs e.g i.e a.m p.m approx dept mt ph.d u.s ");
+    return word_among(str_of(small, word.n),
+                      " dr mr mrs ms prof st jr sr vs e.g i.e a.m p.m approx dept mt ph.d u.s ");
 }
 
 bool sentence_next(struct str *rest, struct str *sentence)
@@ -70,20 +61,20 @@ bool sentence_asks(const struct words *w)
     if (w->at[n - 1].after == '?')
         return true;
     while (i < n &&
-           one_of(w->at[i].norm,
-                  " so and but well hey hi hello ok okay oh um now wait please again quick question "))
+           word_among(w->at[i].norm,
+                      " so and but well hey hi hello ok okay oh um now wait please again quick question "))
         i++;
     if (i + 1 >= n)
         return false;
     struct str first = w->at[i].norm, second = w->at[i + 1].norm;
-    if (one_of(first, " do does did is are am was were can could will would should may have has "))
-        return one_of(second, " i you he she it we they my your the there this that anyone somebody ") &&
-               !(one_of(first, " am have do ") && one_of(second, " the this that my ")) &&
-               !(one_of(first, " was were ") && one_of(second, " the "));
-    if (one_of(first, " what which "))
-        return !one_of(second, " a an ");
-    if (one_of(first, " who whose where when how why "))
-        return one_of(
+    if (word_among(first, " do does did is are am was were can could will would should may have has "))
+        return word_among(second, " i you he she it we they my your the there this that anyone somebody ") &&
+               !(word_among(first, " am have do ") && word_among(second, " the this that my ")) &&
+               !(word_among(first, " was were ") && word_among(second, " the "));
+    if (word_among(first, " what which "))
+        return !word_among(second, " a an ");
+    if (word_among(first, " who whose where when how why "))
+        return word_among(
             second, " is are do does did am was were can could will would should have has old many much long "
                     "often come about far ");
     return false;
@@ -136,9 +127,9 @@ static const char *other_side(const struct words *w, size_t i, size_t n)
     if (str_eq(word, STR("were")) && you_before)
         return "was";
     if (str_eq(word, STR("you"))) {
-        bool verb =
-            one_of(after, " are were have had do did can could will would should know think like said told "
-                          "remember want need feel look seem make never really always ");
+        bool verb = word_among(
+            after, " are were have had do did can could will would should know think like said told "
+                   "remember want need feel look seem make never really always ");
         return verb || i == 0 ? "I" : "me";
     }
     for (size_t k = 0; k < sizeof singles / sizeof *singles; k++)

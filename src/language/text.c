@@ -398,3 +398,11 @@ struct str word_stem(struct str w)
         w.n--;
     return w;
 }
+
+bool word_among(struct str word, const char *list)
+{
+    for (const char *at = list; word.n && (at = memmem(at, strlen(at), word.p, word.n)); at++)
+        if (at > list && at[-1] == ' ' && at[word.n] == ' ')
+            return true;
+    return false;
+}

@@ -46,6 +46,8 @@ bool sentence_asks(const struct words *sentence);
 
 /* A light stem (plurals, -ing, -ed, -ly): a view into `norm` or a static; "" for "". */
 struct str word_stem(struct str norm);
+/* Whether `word` is one of `list`: words with one space between them and a space at both ends. */
+bool word_among(struct str word, const char *list);
 /* Articles, pronouns, auxiliaries, prepositions and the like. */
 bool word_is_stop(struct str norm);
 
