@@ -197,11 +197,11 @@ enum err index_open(const struct index_options *options, struct index **out, str
     queue_init(&index->writes);
     queue_init(&index->reads);
     pthread_rwlock_init(&index->file_lock, NULL);
-    start_thread(&index->writer_thread, run_writer, index);
+    store_thread(&index->writer_thread, run_writer, index);
     for (unsigned i = 0; i < index->readers; i++) {
         struct reader *r = heap_alloc(sizeof *r);
         *r = (struct reader){index, i};
-        start_thread(&index->reader_thread[i], run_reader, r);
+        store_thread(&index->reader_thread[i], run_reader, r);
     }
     index->threads_run = true;
     *out = index;

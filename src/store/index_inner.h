@@ -98,14 +98,14 @@ struct new_posting {
 /* Sorts `list` and adds it; docs are newer than any in the index. */
 void postings_add(struct conn *c, struct new_posting *list, size_t count);
 void postings_remove(struct conn *c, int64_t scope, struct str term, uint64_t doc);
-uint32_t body_before(const uint8_t *body, size_t n);
+uint32_t posting_before(const uint8_t *body, size_t n);
 
 /* ---- scopes */
 struct scope {
     int64_t n; /* 0: there is none yet */
     uint64_t docs, tokens;
 };
-struct scope scope_find(struct conn *c, struct id owner, struct id persona);
+struct scope index_scope_find(struct conn *c, struct id owner, struct id persona);
 int64_t index_room(struct conn *c, struct id room, bool make);
 
 /* ---- operations: each within a transaction */

@@ -7,7 +7,7 @@
 
 enum { BODY_HEAD = 4, POSTING_BYTES_MAX = 12, BODY_MAX = BODY_HEAD + BLOCK_POSTINGS * POSTING_BYTES_MAX };
 
-uint32_t body_before(const uint8_t *body, size_t n)
+uint32_t posting_before(const uint8_t *body, size_t n)
 {
     if (n < BODY_HEAD)
         return 0;
@@ -19,7 +19,7 @@ bool posting_block_read(struct posting_block *b, uint64_t first, const uint8_t *
     const uint8_t *p = body + BODY_HEAD, *end = body + n;
     uint64_t doc = first;
     b->first = first;
-    b->before = body_before(body, n);
+    b->before = posting_before(body, n);
     b->count = 0;
     if (!body || n < BODY_HEAD)
         return false;

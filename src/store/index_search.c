@@ -221,7 +221,7 @@ enum err index_run_search(struct index_session *s, struct index_search *op, stru
     (void)e;
     struct search r = {.s = s, .op = op};
     op->cursor = index_meta_get(&s->c, "cursor");
-    r.scope = scope_find(&s->c, op->owner, op->persona);
+    r.scope = index_scope_find(&s->c, op->owner, op->persona);
     op->scope_docs = r.scope.docs;
     if (!r.scope.n)
         return ERR_OK;
@@ -269,7 +269,7 @@ enum err index_run_neighbours(struct index_session *s, struct index_neighbours *
     (void)e;
     struct arena *a = &op->op.arena;
     unsigned radius = op->radius > LIMIT_MAX ? LIMIT_MAX : op->radius;
-    int64_t scope = scope_find(&s->c, op->owner, op->persona).n;
+    int64_t scope = index_scope_find(&s->c, op->owner, op->persona).n;
     op->windows = arena_array(a, struct index_window, op->at_count);
     for (size_t i = 0; scope && i < op->at_count; i++) {
         struct index_window *w = &op->windows[i];

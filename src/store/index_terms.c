@@ -108,7 +108,7 @@ static int add_term(void *arg, int flags, const char *token, int n, int start, i
     }
     if (a->most && t->count >= a->most)
         return SQLITE_DONE;
-    t->list = grow_rows(t->arena, t->list, t->count, &t->cap, sizeof *t->list);
+    t->list = store_grow(t->arena, t->list, t->count, &t->cap, sizeof *t->list);
     t->list[t->count++] = (struct term){
         .term = arena_str(t->arena, term),
         .word = a->most ? lower(t->arena, str_sub(a->text, (size_t)start, (size_t)(end - start))) : STR_NONE,

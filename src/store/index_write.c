@@ -13,7 +13,7 @@ struct batch {
     int64_t added, removed;
 };
 
-struct scope scope_find(struct conn *c, struct id owner, struct id persona)
+struct scope index_scope_find(struct conn *c, struct id owner, struct id persona)
 {
     struct scope scope = {0};
     struct query q = query(c, SQL_INDEX_SCOPE_FIND);
@@ -27,7 +27,7 @@ struct scope scope_find(struct conn *c, struct id owner, struct id persona)
 
 static int64_t scope_make(struct conn *c, struct id owner, struct id persona)
 {
-    int64_t n = scope_find(c, owner, persona).n;
+    int64_t n = index_scope_find(c, owner, persona).n;
     if (n)
         return n;
     struct query q = query(c, SQL_INDEX_SCOPE_INSERT);
@@ -89,7 +89,7 @@ static size_t remove_turn(struct index_session *s, struct arena *a, int64_t room
     while (query_row(&q)) {
         if (only && col_i64(&q, 1) != only)
             continue;
-        found = grow_rows(a, found, n, &cap, sizeof *found);
+        found = store_grow(a, found, n, &cap, sizeof *found);
         found[n].id = col_i64(&q, 0);
         found[n].scope = col_i64(&q, 1);
         found[n].length = col_i64(&q, 2);
@@ -155,7 +155,7 @@ static void add_doc(struct batch *b, const struct index_doc *d)
     index_terms_add(b->s, &t, d->text, 0);
     int64_t id = insert_doc(c, d, scope, room, t.length);
     for (size_t i = 0; i < t.count; i++) {
-        b->postings = grow_rows(b->arena, b->postings, b->count, &b->cap, sizeof *b->postings);
+        b->postings = store_grow(b->arena, b->postings, b->count, &b->cap, sizeof *b->postings);
         b->postings[b->count++] = (struct new_posting){
             .scope = scope,
             .term = t.list[i].term,

@@ -77,7 +77,7 @@ void waiter_wait(struct waiter *w)
     pthread_cond_destroy(&w->wake);
 }
 
-void start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
+void store_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 {
     if (pthread_create(thread, NULL, run, arg) != 0) {
         fprintf(stderr, "eidolon: cannot start a thread; raise the limit of processes (ulimit -u).\n");

@@ -39,6 +39,6 @@ void waiter_wake(struct waiter *w);
 void waiter_wait(struct waiter *w); /* and releases it */
 
 /* The thread starts or the process ends with a sentence. */
-void start_thread(pthread_t *thread, void *(*run)(void *), void *arg);
+void store_thread(pthread_t *thread, void *(*run)(void *), void *arg);
 
 #endif

@@ -18,7 +18,6 @@
 enum { DEFAULT_CHECKPOINT_PAGES = 2000, DEFAULT_CACHE = 8 << 20, FILE_MODE = 0600 };
 /* When readers keep a checkpoint from ending this often, the next one waits for them. */
 enum { TIDY_PATIENCE = 8 };
-#define STORE_FILE "store.db"
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 

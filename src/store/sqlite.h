@@ -29,6 +29,7 @@ enum sql {
 
 /* "EIDO": PRAGMA application_id of a store. */
 enum { STORE_APPLICATION_ID = 0x4549444f };
+#define STORE_FILE "store.db"
 
 struct conn {
     sqlite3 *db;
@@ -98,7 +99,7 @@ enum { EVENT_COLUMN_COUNT = 18 };
 void col_event(struct query *q, struct arena *a, struct event_row *row);
 
 /* A growing array of rows in an arena. */
-void *grow_rows(struct arena *a, void *rows, size_t count, size_t *cap, size_t size);
+void *store_grow(struct arena *a, void *rows, size_t count, size_t *cap, size_t size);
 
 struct room_ref {
     int64_t n; /* the room's own key in the tables */
@@ -106,15 +107,16 @@ struct room_ref {
     int64_t created_ms;
 };
 /* ERR_NOT_FOUND with a sentence. */
-enum err room_find(struct conn *c, struct id tenant, struct id room, struct room_ref *out, struct error *e);
-enum err room_missing(struct id room, struct error *e);
+enum err sqlite_room_find(struct conn *c, struct id tenant, struct id room, struct room_ref *out,
+                          struct error *e);
+enum err sqlite_room_missing(struct id room, struct error *e);
 
 /* Remembers what a write answered, for the same op_id again; up to OP_VALUES numbers. */
 enum { OP_VALUES = 6 };
-bool op_replay(struct conn *c, struct id op_id, uint64_t values[OP_VALUES]);
-void op_remember(struct conn *c, struct id op_id, const uint64_t values[OP_VALUES]);
+bool sqlite_op_replay(struct conn *c, struct id op_id, uint64_t values[OP_VALUES]);
+void sqlite_op_remember(struct conn *c, struct id op_id, const uint64_t values[OP_VALUES]);
 /* ERR_CONFLICT if the key is known. */
-enum err idem_keep(struct conn *c, const struct store_idem *idem, struct error *e);
+enum err sqlite_idem_keep(struct conn *c, const struct store_idem *idem, struct error *e);
 
 /* The operations: the caller has a transaction open; conn failures are looked at by it. */
 typedef enum err sqlite_op_fn(struct driver_session *s, struct store_op *op, struct error *e);
@@ -123,8 +125,8 @@ sqlite_op_fn sqlite_append, sqlite_forget, sqlite_cursor_set, sqlite_doc_put, sq
     sqlite_events_about, sqlite_consume, sqlite_open_turns, sqlite_idem_get, sqlite_doc_get, sqlite_docs_list;
 
 /* Inserts rows after the room's head: numbers, folds, open turns. */
-enum err rows_insert(struct driver_session *s, struct id tenant, struct id room, struct room_ref *ref,
-                     struct event_row *rows, size_t count, struct error *e);
+enum err sqlite_rows_insert(struct driver_session *s, struct id tenant, struct id room, struct room_ref *ref,
+                            struct event_row *rows, size_t count, struct error *e);
 
 /* Schema. Steps lead from version i to i + 1. */
 struct schema_step {
@@ -136,6 +138,9 @@ extern const struct schema_step schema_steps[SCHEMA_VERSION];
  * ERR_REFUSED: it is newer. */
 enum err schema_migrate(struct conn *c, const char *path, const struct schema_step *steps, unsigned count,
                         struct error *e);
+
+/* ERR_CORRUPT: no store of ours; ERR_REFUSED: newer than this program. Changes nothing. */
+enum err schema_acceptable(struct conn *c, const char *path, struct error *e);
 
 driver_backup_fn sqlite_backup;
 driver_check_fn sqlite_check;

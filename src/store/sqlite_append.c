@@ -11,12 +11,13 @@
 
 #include <stdlib.h>
 
-enum err room_missing(struct id room, struct error *e)
+enum err sqlite_room_missing(struct id room, struct error *e)
 {
     return error_set(e, ERR_NOT_FOUND, "There is no room with the id '%s'.", id_text(room).c);
 }
 
-enum err room_find(struct conn *c, struct id tenant, struct id room, struct room_ref *out, struct error *e)
+enum err sqlite_room_find(struct conn *c, struct id tenant, struct id room, struct room_ref *out,
+                          struct error *e)
 {
     struct query q = query(c, SQL_ROOM_FIND);
     put_id(&q, room);
@@ -32,7 +33,7 @@ enum err room_find(struct conn *c, struct id tenant, struct id room, struct room
             .created_ms = col_i64(&q, 5),
         };
     query_end(&q);
-    return found ? ERR_OK : room_missing(room, e);
+    return found ? ERR_OK : sqlite_room_missing(room, e);
 }
 
 static enum err check_epoch(const struct room_ref *ref, uint64_t epoch, struct error *e)
@@ -124,8 +125,8 @@ static enum err check_row(const struct event_row *r, uint64_t seq, struct error 
     return ERR_OK;
 }
 
-enum err rows_insert(struct driver_session *s, struct id tenant, struct id room, struct room_ref *ref,
-                     struct event_row *rows, size_t count, struct error *e)
+enum err sqlite_rows_insert(struct driver_session *s, struct id tenant, struct id room, struct room_ref *ref,
+                            struct event_row *rows, size_t count, struct error *e)
 {
     uint64_t first = ref->head_seq + 1;
     int64_t now = clock_wall_ms();
@@ -166,7 +167,8 @@ static bool replay(struct driver_session *s, struct store_append *a)
 {
     uint64_t v[OP_VALUES];
     struct room_ref ref;
-    if (!op_replay(&s->c, a->op.op_id, v) || room_find(&s->c, a->tenant, a->room, &ref, NULL) != ERR_OK)
+    if (!sqlite_op_replay(&s->c, a->op.op_id, v) ||
+        sqlite_room_find(&s->c, a->tenant, a->room, &ref, NULL) != ERR_OK)
         return false;
     a->head_seq = v[0];
     a->version = v[1];
@@ -279,7 +281,7 @@ static enum err check_expected(const struct store_append *a, const struct room_r
 static enum err ready_room(struct driver_session *s, struct store_append *a, struct room_ref *ref,
                            struct error *e)
 {
-    enum err err = room_find(&s->c, a->tenant, a->room, ref, a->create ? NULL : e);
+    enum err err = sqlite_room_find(&s->c, a->tenant, a->room, ref, a->create ? NULL : e);
     if (a->create)
         return err ? create_room(s, a, ref, e)
                    : error_set_param(e, ERR_CONFLICT, "id", "A room with the id '%s' is there already.",
@@ -304,17 +306,18 @@ enum err sqlite_append(struct driver_session *s, struct store_op *op, struct err
     if (err)
         return err;
     if (!a->create && dedupe(s, a, &ref)) {
-        op_remember(&s->c, op->op_id, (uint64_t[OP_VALUES]){a->head_seq, a->version, a->rows[0].seq, 1});
+        sqlite_op_remember(&s->c, op->op_id,
+                           (uint64_t[OP_VALUES]){a->head_seq, a->version, a->rows[0].seq, 1});
         return ERR_OK;
     }
     uint64_t first = ref.head_seq + 1;
     err = check_expected(a, &ref, e);
     if (!err && a->idem)
-        err = idem_keep(&s->c, a->idem, e);
+        err = sqlite_idem_keep(&s->c, a->idem, e);
     if (!err && a->head && !a->create)
         err = update_head(s, a, &ref, e);
     if (!err)
-        err = rows_insert(s, a->tenant, a->room, &ref, a->rows, a->count, e);
+        err = sqlite_rows_insert(s, a->tenant, a->room, &ref, a->rows, a->count, e);
     if (err)
         return err;
     int64_t at = newest_at(a->rows, a->count);
@@ -325,7 +328,7 @@ enum err sqlite_append(struct driver_session *s, struct store_op *op, struct err
         a->head->version = ref.version;
         a->head->head_seq = ref.head_seq;
     }
-    op_remember(&s->c, op->op_id, (uint64_t[OP_VALUES]){a->head_seq, a->version, first, 0});
+    sqlite_op_remember(&s->c, op->op_id, (uint64_t[OP_VALUES]){a->head_seq, a->version, first, 0});
     return ERR_OK;
 }
 
@@ -350,13 +353,13 @@ static void collect(struct driver_session *s, struct store_forget *f, int64_t ro
         query_end(&q);
         if (!there)
             continue;
-        list = grow_rows(&f->op.arena, list, n, &cap, sizeof *list);
+        list = store_grow(&f->op.arena, list, n, &cap, sizeof *list);
         list[n++] = f->seqs[i];
         q = query(&s->c, SQL_EVENTS_ABOUT);
         put_i64(&q, room);
         put_u64(&q, f->seqs[i]);
         while (query_row(&q)) {
-            list = grow_rows(&f->op.arena, list, n, &cap, sizeof *list);
+            list = store_grow(&f->op.arena, list, n, &cap, sizeof *list);
             list[n++] = col_u64(&q, 0);
         }
         query_end(&q);
@@ -387,7 +390,7 @@ enum err sqlite_forget(struct driver_session *s, struct store_op *op, struct err
 {
     struct store_forget *f = (struct store_forget *)op;
     struct room_ref ref = {0};
-    enum err err = room_find(&s->c, f->tenant, f->room, &ref, e);
+    enum err err = sqlite_room_find(&s->c, f->tenant, f->room, &ref, e);
     if (!err)
         err = check_epoch(&ref, f->epoch, e);
     if (err)
@@ -396,7 +399,7 @@ enum err sqlite_forget(struct driver_session *s, struct store_op *op, struct err
     for (size_t i = 0; i < f->erased_count; i++)
         erase(&s->c, ref.n, f->erased[i]);
     if (f->note)
-        err = rows_insert(s, f->tenant, f->room, &ref, f->note, 1, e);
+        err = sqlite_rows_insert(s, f->tenant, f->room, &ref, f->note, 1, e);
     if (!err)
         write_head_seq(&s->c, &ref, f->epoch, newest_at(f->note, f->note ? 1 : 0));
     f->head_seq = ref.head_seq;

@@ -101,11 +101,12 @@ enum err sqlite_check(struct driver_db *db, struct error *e)
     c.rc = sqlite3_prepare_v2(c.db, "PRAGMA quick_check(1)", -1, &s, NULL);
     int rc = c.rc == SQLITE_OK ? sqlite3_step(s) : c.rc;
     const char *said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    const char *line = said ? strrchr(said, '\n') : NULL; /* the first lines only name the database */
     if (said && strcmp(said, "ok") != 0) {
         err = error_set(e, ERR_CORRUPT,
                         "The store is damaged (%.200s): stop the server and put back a backup with 'eidolon "
                         "restore'.",
-                        said);
+                        line ? line + 1 : said);
     } else if (!said) {
         c.rc = rc & 0xff;
         snprintf(c.message, sizeof c.message, "%s", sqlite3_errmsg(c.db));

@@ -100,7 +100,7 @@ enum err sqlite_doc_put(struct driver_session *s, struct store_op *op, struct er
     struct store_doc_put *p = (struct store_doc_put *)op;
     struct doc_row *d = &p->doc, old = {0};
     uint64_t v[OP_VALUES];
-    if (op_replay(&s->c, op->op_id, v)) {
+    if (sqlite_op_replay(&s->c, op->op_id, v)) {
         d->version = v[0];
         d->created_ms = (int64_t)v[1];
         d->updated_ms = (int64_t)v[2];
@@ -113,7 +113,7 @@ enum err sqlite_doc_put(struct driver_session *s, struct store_op *op, struct er
     bool there = find(&s->c, &op->arena, d->tenant, d->type, d->id, &old);
     enum err err = may_put(p, there, &old, e);
     if (!err && p->idem)
-        err = idem_keep(&s->c, p->idem, e);
+        err = sqlite_idem_keep(&s->c, p->idem, e);
     if (err)
         return err;
     int64_t now = clock_wall_ms();
@@ -133,7 +133,7 @@ enum err sqlite_doc_put(struct driver_session *s, struct store_op *op, struct er
     v[2] = (uint64_t)d->updated_ms;
     memcpy(&v[3], d->id.b, sizeof d->id.b);
     v[5] = 0;
-    op_remember(&s->c, op->op_id, v);
+    sqlite_op_remember(&s->c, op->op_id, v);
     return ERR_OK;
 }
 
@@ -142,7 +142,7 @@ enum err sqlite_doc_delete(struct driver_session *s, struct store_op *op, struct
     struct store_doc_delete *p = (struct store_doc_delete *)op;
     struct doc_row old = {0};
     uint64_t v[OP_VALUES] = {0};
-    if (op_replay(&s->c, op->op_id, v))
+    if (sqlite_op_replay(&s->c, op->op_id, v))
         return ERR_OK;
     if (!find(&s->c, &op->arena, p->tenant, p->type, p->id, &old))
         return missing(p->type, p->id, STR_NONE, e);
@@ -159,7 +159,7 @@ enum err sqlite_doc_delete(struct driver_session *s, struct store_op *op, struct
     }
     put_key(&q, p->tenant, p->type, p->id);
     query_run(&q);
-    op_remember(&s->c, op->op_id, v);
+    sqlite_op_remember(&s->c, op->op_id, v);
     return ERR_OK;
 }
 
@@ -228,7 +228,7 @@ enum err sqlite_docs_list(struct driver_session *s, struct store_op *op, struct 
         more = p->count == limit;
         if (more)
             break;
-        p->rows = grow_rows(&op->arena, p->rows, p->count, &cap, sizeof *p->rows);
+        p->rows = store_grow(&op->arena, p->rows, p->count, &cap, sizeof *p->rows);
         col_doc(&q, &op->arena, &p->rows[p->count++]);
     }
     query_end(&q);

@@ -23,7 +23,7 @@ static void put_range(struct query *q, int64_t room, uint64_t after, uint64_t be
 static struct event_row *add_row(struct query *q, struct arena *a, struct event_row **rows, size_t *count,
                                  size_t *cap)
 {
-    *rows = grow_rows(a, *rows, *count, cap, sizeof **rows);
+    *rows = store_grow(a, *rows, *count, cap, sizeof **rows);
     struct event_row *row = &(*rows)[(*count)++];
     col_event(q, a, row);
     return row;
@@ -35,7 +35,7 @@ enum err sqlite_events_page(struct driver_session *s, struct store_op *op, struc
                                               {SQL_EVENTS_UP_OF, SQL_EVENTS_DOWN_OF}};
     struct store_events_page *p = (struct store_events_page *)op;
     struct room_ref ref;
-    enum err err = room_find(&s->c, p->tenant, p->room, &ref, e);
+    enum err err = sqlite_room_find(&s->c, p->tenant, p->room, &ref, e);
     if (err)
         return err;
     unsigned limit = page_limit(p->limit);
@@ -72,7 +72,7 @@ enum err sqlite_messages_page(struct driver_session *s, struct store_op *op, str
 {
     struct store_messages_page *p = (struct store_messages_page *)op;
     struct room_ref ref;
-    enum err err = room_find(&s->c, p->tenant, p->room, &ref, e);
+    enum err err = sqlite_room_find(&s->c, p->tenant, p->room, &ref, e);
     if (err)
         return err;
     unsigned limit = page_limit(p->limit);
@@ -87,7 +87,7 @@ enum err sqlite_messages_page(struct driver_session *s, struct store_op *op, str
             p->more = true;
             break;
         }
-        p->rows = grow_rows(&op->arena, p->rows, p->count, &cap, sizeof *p->rows);
+        p->rows = store_grow(&op->arena, p->rows, p->count, &cap, sizeof *p->rows);
         struct message_row *m = &p->rows[p->count++];
         col_event(&q, &op->arena, &m->row);
         m->row.tenant = p->tenant;
@@ -167,7 +167,7 @@ enum err sqlite_event_find(struct driver_session *s, struct store_op *op, struct
     size_t cap = 0;
     enum err err = ERR_OK;
     if (!id_none(f->room))
-        err = room_find(&s->c, f->tenant, f->room, &ref, e);
+        err = sqlite_room_find(&s->c, f->tenant, f->room, &ref, e);
     if (err)
         return err;
     bool found = id_none(f->ref) ? ref.n != 0 : find_ref(&s->c, f, &ref.n, &seq);
@@ -191,7 +191,7 @@ enum err sqlite_events_about(struct driver_session *s, struct store_op *op, stru
     struct store_events_about *p = (struct store_events_about *)op;
     struct room_ref ref;
     size_t cap = 0;
-    enum err err = room_find(&s->c, p->tenant, p->room, &ref, e);
+    enum err err = sqlite_room_find(&s->c, p->tenant, p->room, &ref, e);
     if (err)
         return err;
     for (size_t i = 0; i < p->seq_count; i++)

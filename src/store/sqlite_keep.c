@@ -6,7 +6,7 @@
 
 /* ---- operations seen before ---------------------------------------------------------------------------- */
 
-bool op_replay(struct conn *c, struct id op_id, uint64_t values[OP_VALUES])
+bool sqlite_op_replay(struct conn *c, struct id op_id, uint64_t values[OP_VALUES])
 {
     if (id_none(op_id))
         return false;
@@ -19,7 +19,7 @@ bool op_replay(struct conn *c, struct id op_id, uint64_t values[OP_VALUES])
     return found;
 }
 
-void op_remember(struct conn *c, struct id op_id, const uint64_t values[OP_VALUES])
+void sqlite_op_remember(struct conn *c, struct id op_id, const uint64_t values[OP_VALUES])
 {
     if (id_none(op_id))
         return;
@@ -42,7 +42,7 @@ static bool idem_find(struct conn *c, struct query *q, const struct store_idem *
     return query_row(q);
 }
 
-enum err idem_keep(struct conn *c, const struct store_idem *idem, struct error *e)
+enum err sqlite_idem_keep(struct conn *c, const struct store_idem *idem, struct error *e)
 {
     struct query q;
     bool known = idem_find(c, &q, idem);

@@ -272,7 +272,7 @@ void col_event(struct query *q, struct arena *a, struct event_row *row)
     };
 }
 
-void *grow_rows(struct arena *a, void *rows, size_t count, size_t *cap, size_t size)
+void *store_grow(struct arena *a, void *rows, size_t count, size_t *cap, size_t size)
 {
     if (count < *cap)
         return rows;

@@ -44,7 +44,7 @@ enum err sqlite_room_get(struct driver_session *s, struct store_op *op, struct e
     if (found)
         return ERR_OK;
     if (!by_name)
-        return room_missing(g->room, e);
+        return sqlite_room_missing(g->room, e);
     return error_set(e, ERR_NOT_FOUND, "There is no room with the outside name '%.*s'.",
                      STR_ARG(str_sub(g->external, 0, 100)));
 }
@@ -85,7 +85,7 @@ enum err sqlite_rooms_list(struct driver_session *s, struct store_op *op, struct
         more = p->count == limit;
         if (more)
             break;
-        p->rows = grow_rows(&op->arena, p->rows, p->count, &cap, sizeof *p->rows);
+        p->rows = store_grow(&op->arena, p->rows, p->count, &cap, sizeof *p->rows);
         col_room(&q, &op->arena, &p->rows[p->count]);
         add_preview(&s->c, &op->arena, &p->rows[p->count++], col_i64(&q, ROOM_COLUMN_N));
     }

@@ -89,23 +89,44 @@ static enum err run_step(struct conn *c, const struct schema_step *step, unsigne
     return err;
 }
 
+static enum err versions(struct conn *c, int64_t *version, int64_t *application, struct error *e)
+{
+    enum err err = number(c, "PRAGMA user_version", version, e);
+    return err ? err : number(c, "PRAGMA application_id", application, e);
+}
+
+static enum err too_new(int64_t version, unsigned known, struct error *e)
+{
+    return error_set(e, ERR_REFUSED,
+                     "The store was written by a newer Eidolon (version %lld of its format, this program "
+                     "knows %u); update the program.",
+                     (long long)version, known);
+}
+
+enum err schema_acceptable(struct conn *c, const char *path, struct error *e)
+{
+    int64_t version = 0, application = 0;
+    enum err err = versions(c, &version, &application, e);
+    if (err)
+        return err;
+    if (version < 1 || application != STORE_APPLICATION_ID)
+        return error_set(e, ERR_CORRUPT, "'%.200s' is no backup of an Eidolon store; name another file.",
+                         path);
+    return version > SCHEMA_VERSION ? too_new(version, SCHEMA_VERSION, e) : ERR_OK;
+}
+
 enum err schema_migrate(struct conn *c, const char *path, const struct schema_step *steps, unsigned count,
                         struct error *e)
 {
     int64_t version = 0, application = 0;
-    enum err err = number(c, "PRAGMA user_version", &version, e);
-    if (!err)
-        err = number(c, "PRAGMA application_id", &application, e);
+    enum err err = versions(c, &version, &application, e);
     if (err)
         return err;
     if (version > 0 && application != STORE_APPLICATION_ID)
-        return error_set(e, ERR_CORRUPT, "'%s' is no Eidolon store; move it away, or choose another folder.",
-                         path);
+        return error_set(e, ERR_CORRUPT,
+                         "'%.200s' is no Eidolon store; move it away, or choose another folder.", path);
     if (version > (int64_t)count)
-        return error_set(e, ERR_REFUSED,
-                         "The store was written by a newer Eidolon (version %lld of its format, this program "
-                         "knows %u); update the program.",
-                         (long long)version, count);
+        return too_new(version, count, e);
     for (unsigned v = (unsigned)version; v < count; v++) {
         char backup[PATH_MAX + 16];
         snprintf(backup, sizeof backup, "%s.v%u", path, v);

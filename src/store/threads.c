@@ -278,11 +278,11 @@ enum err store_threads_start(struct store *s, struct error *e)
         close_sessions(s);
         return err;
     }
-    start_thread(&s->writer, run_writer, s);
+    store_thread(&s->writer, run_writer, s);
     for (unsigned i = 0; i < s->readers; i++) {
         struct reader *r = heap_alloc(sizeof *r);
         *r = (struct reader){s, i};
-        start_thread(&s->reader_threads[i], run_reader, r);
+        store_thread(&s->reader_threads[i], run_reader, r);
     }
     s->threads_run = true;
     return ERR_OK;
