@@ -1,7 +1,7 @@
 /*
  * What memory's own files share.
  *
- * The follower (follow.c) reads the log page by page and turns it into moments: what was said, once per scope
+ * The reader (reader.c) reads the log page by page and turns it into moments: what was said, once per scope
  * (person, persona) that heard it, and what was taken back. A page's moments wait in a queue of batches; the
  * writer (write.c) takes them into core blocks and the index, then lets them go. What waits in the queue is
  * the unindexed tail, which recalls scan (tail.c).
@@ -12,8 +12,8 @@
 #ifndef EIDOLON_MEMORY_INNER_H
 #define EIDOLON_MEMORY_INNER_H
 
-#include "memory/members.h"
 #include "memory/memory.h"
+#include "memory/stays.h"
 #include "store/index.h"
 #include "store/store.h"
 
@@ -39,7 +39,7 @@ struct batch {
 /* Someone who waits for the tail; see tail.c. */
 struct tail_ask;
 
-struct follower {
+struct reader {
     bool busy;   /* a page is under way */
     bool again;  /* something was committed since it was asked for */
     bool behind; /* the last page was full */
@@ -71,9 +71,9 @@ struct memory {
     struct memory_options options;
     struct msg hint;
     atomic_bool hinted, started, stopping;
-    struct follower follower;
+    struct reader reader;
     struct writer writer;
-    struct members members;
+    struct stays stays;
     struct tail_ask *asks;
     void (*stopped)(void *);
     void *stopped_arg;
@@ -83,14 +83,14 @@ struct memory {
 
 enum { BACKOFF_FIRST_MS = 250, BACKOFF_LAST_MS = 30000 };
 
-/* follow.c */
-void follow_begin(struct memory *m) LOOP;   /* reads the index's cursor, then follows */
-void follow_more(struct memory *m) LOOP;    /* something may be there to read */
-bool follow_current(struct memory *m) LOOP; /* the queue holds all that was committed before the last hint */
+/* reader.c */
+void reader_begin(struct memory *m) LOOP;   /* reads the index's cursor, then follows */
+void reader_more(struct memory *m) LOOP;    /* something may be there to read */
+bool reader_current(struct memory *m) LOOP; /* the queue holds all that was committed before the last hint */
 /* write.c */
 void write_more(struct memory *m) LOOP;
 /* tail.c */
-void tail_answer(struct memory *m) LOOP; /* the follower came to rest */
+void tail_answer(struct memory *m) LOOP; /* the reader came to rest */
 /* blocks.c: takes the moments of the first `batches` of the queue into core blocks; then done(m, err). */
 void blocks_take(struct memory *m, size_t batches, void (*done)(struct memory *, enum err)) LOOP;
 struct id block_id(struct id person, struct id persona);

@@ -10,7 +10,7 @@ static void hint_here(struct msg *msg)
     on_loop();
     struct memory *m = CONTAINER(msg, struct memory, hint);
     atomic_store(&m->hinted, false);
-    follow_more(m);
+    reader_more(m);
 }
 
 enum err memory_new(struct store *store, struct index *index, struct loop *home,
@@ -43,14 +43,14 @@ void memory_free(struct memory *m)
         arena_release(&b->arena);
         free(b);
     }
-    members_release(&m->members);
+    stays_release(&m->stays);
     free(m);
 }
 
 static void begin(void *arg)
 {
     on_loop();
-    follow_begin(arg);
+    reader_begin(arg);
 }
 
 void memory_start(struct memory *m)
@@ -74,11 +74,11 @@ void memory_retry(struct timer *t, uint64_t *backoff_ms, void (*fire)(struct tim
 
 void memory_rest(struct memory *m)
 {
-    if (!atomic_load(&m->stopping) || m->follower.busy || m->writer.busy || !m->stopped)
+    if (!atomic_load(&m->stopping) || m->reader.busy || m->writer.busy || !m->stopped)
         return;
     void (*stopped)(void *) = m->stopped;
     m->stopped = NULL;
-    timer_close(&m->follower.retry);
+    timer_close(&m->reader.retry);
     timer_close(&m->writer.retry);
     stopped(m->stopped_arg);
 }
@@ -88,7 +88,7 @@ static void stop(void *arg)
     on_loop();
     struct memory *m = arg;
     atomic_store(&m->stopping, true);
-    timer_cancel(&m->follower.retry);
+    timer_cancel(&m->reader.retry);
     timer_cancel(&m->writer.retry);
     tail_answer(m);
     memory_rest(m);

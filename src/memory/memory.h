@@ -6,7 +6,7 @@
  * member of the room when it was said: a persona remembers what it heard, of each person, and nothing else.
  * Beside the index stand core blocks: a few short documents per (person, persona) that are in every prompt.
  *
- *   follow.c, members.c   log -> moments, each under the scopes that heard it
+ *   reader.c, stays.c   log -> moments, each under the scopes that heard it
  *   write.c, blocks.c      moments -> index and core blocks
  *   recall.c, score.c, reason.c   query -> hits with reasons
  *

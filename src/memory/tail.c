@@ -62,7 +62,7 @@ static void asked(struct msg *msg)
     struct memory *m = ask->m;
     ask->next = m->asks;
     m->asks = ask;
-    if (follow_current(m) || atomic_load(&m->stopping))
+    if (reader_current(m) || atomic_load(&m->stopping))
         tail_answer(m);
 }
 

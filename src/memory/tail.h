@@ -2,7 +2,7 @@
  * Asking memory's home loop for the unindexed tail: what was said, or taken back, and is not in the index
  * yet.
  *
- * The answer waits until the follower has read what was committed before the question came, which takes one
+ * The answer waits until the reader has read what was committed before the question came, which takes one
  * read of the log at most; while the queue is full (a rebuild), or memory is stopping, it does not wait.
  */
 #ifndef EIDOLON_MEMORY_TAIL_H

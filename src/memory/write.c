@@ -63,7 +63,7 @@ static void put_done(struct index_op *op)
     w->backoff_ms = 0;
     atomic_store(&m->failing, false);
     write_more(m);
-    follow_more(m);
+    reader_more(m);
     memory_rest(m);
 }
 

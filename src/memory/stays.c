@@ -1,25 +1,25 @@
-/* Who was in a room when; see members.h. */
-#include "memory/members.h"
+/* Who was in a room when; see stays.h. */
+#include "memory/stays.h"
 
 #include "event/event.h"
 
 #include <stdlib.h>
 
-static void unlink_room(struct members *m, struct member_room *r)
+static void unlink_room(struct stays *m, struct room_stays *r)
 {
     *(r->newer ? &r->newer->older : &m->newest) = r->older;
     *(r->older ? &r->older->newer : &m->oldest) = r->newer;
     r->newer = r->older = NULL;
 }
 
-static void link_newest(struct members *m, struct member_room *r)
+static void link_newest(struct stays *m, struct room_stays *r)
 {
     r->older = m->newest;
     *(m->newest ? &m->newest->newer : &m->oldest) = r;
     m->newest = r;
 }
 
-static void drop(struct members *m, struct member_room *r)
+static void drop(struct stays *m, struct room_stays *r)
 {
     unlink_room(m, r);
     map_del(&m->rooms, id_key(&r->id));
@@ -29,16 +29,16 @@ static void drop(struct members *m, struct member_room *r)
     m->count--;
 }
 
-void members_release(struct members *m)
+void stays_release(struct stays *m)
 {
     while (m->newest)
         drop(m, m->newest);
     map_release(&m->rooms);
 }
 
-struct member_room *members_room(struct members *m, struct id room)
+struct room_stays *stays_room(struct stays *m, struct id room)
 {
-    struct member_room *r = map_get(&m->rooms, id_key(&room));
+    struct room_stays *r = map_get(&m->rooms, id_key(&room));
     if (r) {
         unlink_room(m, r);
         link_newest(m, r);
@@ -46,11 +46,11 @@ struct member_room *members_room(struct members *m, struct id room)
     return r;
 }
 
-struct member_room *members_add(struct members *m, struct id room)
+struct room_stays *stays_add(struct stays *m, struct id room)
 {
-    if (m->count >= MEMBER_ROOMS_MAX)
+    if (m->count >= STAYS_ROOMS_MAX)
         drop(m, m->oldest);
-    struct member_room *r = heap_alloc(sizeof *r);
+    struct room_stays *r = heap_alloc(sizeof *r);
     r->id = room;
     map_set(&m->rooms, id_key(&r->id), r);
     link_newest(m, r);
@@ -58,13 +58,13 @@ struct member_room *members_add(struct members *m, struct id room)
     return r;
 }
 
-static void joined(struct member_room *room, struct id member, bool persona, uint64_t seq)
+static void joined(struct room_stays *room, struct id member, bool persona, uint64_t seq)
 {
     for (size_t i = 0; i < room->count; i++) {
         if (id_eq(room->stays[i].member, member) && room->stays[i].to == UINT64_MAX)
             return;
     }
-    if (room->count == MEMBER_STAYS_MAX)
+    if (room->count == STAYS_MAX)
         return;
     if (room->count == room->cap) {
         room->cap = room->cap ? room->cap * 2 : 4;
@@ -73,7 +73,7 @@ static void joined(struct member_room *room, struct id member, bool persona, uin
     room->stays[room->count++] = (struct stay){member, persona, seq, UINT64_MAX};
 }
 
-void member_room_event(struct member_room *room, const struct event_row *row)
+void stays_event(struct room_stays *room, const struct event_row *row)
 {
     struct arena a = ARENA_INIT;
     struct json *data = NULL;
@@ -102,7 +102,7 @@ bool stay_at(const struct stay *stay, uint64_t seq)
     return seq >= stay->from && seq < stay->to;
 }
 
-void member_room_said(struct member_room *room, struct str text, uint64_t seq)
+void stays_said(struct room_stays *room, struct str text, uint64_t seq)
 {
     enum { SAID_MAX = 2000 };
     free(room->said);

@@ -3,7 +3,7 @@
  *
  * A page is worked through in one go, except where something must be looked up first (the members of a room
  * that was not met lately, the message that an edit changes): then the work stops at that row and goes on
- * there when the answer is here. The follower rests while the queue holds more than tail_max moments, so a
+ * there when the answer is here. The reader rests while the queue holds more than tail_max moments, so a
  * rebuild never floods memory.
  */
 #include "memory/inner.h"
@@ -19,13 +19,13 @@ static void work(struct memory *m) LOOP;
 
 static struct memory *of_retry(struct timer *t)
 {
-    return CONTAINER(t, struct memory, follower.retry);
+    return CONTAINER(t, struct memory, reader.retry);
 }
 
 static void retry(struct timer *t)
 {
     on_loop();
-    follow_more(of_retry(t));
+    reader_more(of_retry(t));
 }
 
 static void free_batch(struct batch *b)
@@ -37,7 +37,7 @@ static void free_batch(struct batch *b)
 /* The page is given up; it will be read again. */
 static LOOP void give_up(struct memory *m, const struct error *e)
 {
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     log_warn("memory", "the log could not be followed: %s It is tried again.", e->message);
     if (f->page)
         store_op_free(&f->page->op);
@@ -89,7 +89,7 @@ static bool heard_by(const struct event_row *row, struct id member)
 }
 
 /* One moment per person and persona who were there. */
-static void add_scopes(struct batch *b, const struct member_room *room, const struct event_row *said,
+static void add_scopes(struct batch *b, const struct room_stays *room, const struct event_row *said,
                        struct moment like)
 {
     for (size_t i = 0; i < room->count; i++) {
@@ -117,9 +117,9 @@ static struct moment moment_of(const struct event_row *said, uint64_t pos)
                            .pos = pos};
 }
 
-static void take_message(struct memory *m, struct member_room *room, const struct event_row *row)
+static void take_message(struct memory *m, struct room_stays *room, const struct event_row *row)
 {
-    struct batch *b = m->follower.batch;
+    struct batch *b = m->reader.batch;
     struct str text = event_data_str(&b->arena, row, "text");
     if (str_empty(str_trim(text)) || row->author_type == AUTHOR_SYSTEM)
         return;
@@ -128,15 +128,15 @@ static void take_message(struct memory *m, struct member_room *room, const struc
     if (row->author_type == AUTHOR_USER && room->said)
         like.asked = arena_str(&b->arena, str_c(room->said));
     if (row->author_type == AUTHOR_PERSONA)
-        member_room_said(room, text, row->seq);
+        stays_said(room, text, row->seq);
     add_scopes(b, room, row, like);
 }
 
 /* An edit or a deletion: what was there goes, and an edit's text comes instead. */
-static void take_change(struct memory *m, const struct member_room *room, const struct event_row *row,
+static void take_change(struct memory *m, const struct room_stays *room, const struct event_row *row,
                         const struct event_row *said)
 {
-    struct batch *b = m->follower.batch;
+    struct batch *b = m->reader.batch;
     struct moment like = moment_of(said, row->pos);
     replace_earlier(m, b, said->room, said->seq);
     like.back = true;
@@ -163,11 +163,11 @@ static void members_here(struct store_op *op)
         give_up(m, &e);
         return;
     }
-    struct member_room *room = members_room(&m->members, page->room);
+    struct room_stays *room = stays_room(&m->stays, page->room);
     if (!room)
-        room = members_add(&m->members, page->room);
+        room = stays_add(&m->stays, page->room);
     for (size_t i = 0; i < page->count; i++)
-        member_room_event(room, &page->rows[i]);
+        stays_event(room, &page->rows[i]);
     if (!page->more && page->head_seq > room->known)
         room->known = page->head_seq;
     bool more = page->more && page->count;
@@ -199,7 +199,7 @@ static void original_here(struct store_op *op)
     on_loop();
     struct memory *m = op->arg;
     struct store_event_find *find = (struct store_event_find *)op;
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     if (op->err != ERR_OK && op->err != ERR_NOT_FOUND) {
         struct error e = op->error;
         store_op_free(op);
@@ -232,19 +232,19 @@ static LOOP void find_original(struct memory *m, const struct event_row *row)
 /* False: something must be looked up first. */
 static LOOP bool take_row(struct memory *m, const struct event_row *row)
 {
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     bool message = event_is(row, EVENT_MESSAGE);
     bool change = (event_is(row, EVENT_MESSAGE_EDITED) || event_is(row, EVENT_MESSAGE_DELETED)) && row->of;
     bool moves = event_is(row, EVENT_MEMBER_JOINED) || event_is(row, EVENT_MEMBER_LEFT);
     if (!message && !change && !moves)
         return true;
-    struct member_room *room = members_room(&m->members, row->room);
+    struct room_stays *room = stays_room(&m->stays, row->room);
     if (!room || room->said_seq == UINT64_MAX) {
         load_members(m, row->room, room ? room->known : 0);
         return false;
     }
     if (moves)
-        member_room_event(room, row);
+        stays_event(room, row);
     if (message)
         take_message(m, room, row);
     if (!change)
@@ -261,7 +261,7 @@ static LOOP bool take_row(struct memory *m, const struct event_row *row)
 
 static LOOP void page_done(struct memory *m)
 {
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     struct batch *b = f->batch;
     f->behind = f->page->count && f->page->rows[f->page->count - 1].pos < f->page->head_pos;
     if (f->page->count) {
@@ -279,7 +279,7 @@ static LOOP void page_done(struct memory *m)
     f->backoff_ms = 0;
     write_more(m);
     if (f->again || f->behind)
-        follow_more(m);
+        reader_more(m);
     if (!f->busy)
         tail_answer(m);
     memory_rest(m);
@@ -287,7 +287,7 @@ static LOOP void page_done(struct memory *m)
 
 static void work(struct memory *m)
 {
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     for (; f->at < f->page->count; f->at++) {
         if (!take_row(m, &f->page->rows[f->at]))
             return;
@@ -299,7 +299,7 @@ static void page_here(struct store_op *op)
 {
     on_loop();
     struct memory *m = op->arg;
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     f->page = (struct store_consume *)op;
     if (op->err != ERR_OK) {
         struct error e = op->error;
@@ -312,9 +312,9 @@ static void page_here(struct store_op *op)
     work(m);
 }
 
-void follow_more(struct memory *m)
+void reader_more(struct memory *m)
 {
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     if (f->busy) {
         f->again = true;
         return;
@@ -336,9 +336,9 @@ void follow_more(struct memory *m)
     store_submit(m->store, &page->op);
 }
 
-bool follow_current(struct memory *m)
+bool reader_current(struct memory *m)
 {
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     bool full = m->writer.waiting > m->options.tail_max;
     return full || (!f->busy && !f->again && !f->behind) || timer_armed(&f->retry) ||
            !atomic_load(&m->started);
@@ -350,7 +350,7 @@ static void cursor_here(struct index_op *op)
 {
     on_loop();
     struct memory *m = op->arg;
-    struct follower *f = &m->follower;
+    struct reader *f = &m->reader;
     f->busy = false;
     if (op->err != ERR_OK) {
         struct error e = op->error;
@@ -359,7 +359,7 @@ static void cursor_here(struct index_op *op)
         log_warn("memory", "the search index could not be read: %s It is tried again.", e.message);
         atomic_store(&m->failing, true);
         if (!atomic_load(&m->stopping))
-            follow_begin(m);
+            reader_begin(m);
         memory_rest(m);
         return;
     }
@@ -368,7 +368,7 @@ static void cursor_here(struct index_op *op)
     atomic_store(&m->turns, ((struct index_cursor *)op)->docs);
     index_op_free(op);
     atomic_store(&m->started, true);
-    follow_more(m);
+    reader_more(m);
     tail_answer(m);
     memory_rest(m);
 }
@@ -376,7 +376,7 @@ static void cursor_here(struct index_op *op)
 static LOOP void ask_cursor(struct memory *m)
 {
     struct index_cursor *cursor = INDEX_NEW(cursor, CURSOR);
-    m->follower.busy = true;
+    m->reader.busy = true;
     cursor->op.done = cursor_here;
     cursor->op.arg = m;
     index_submit(m->index, &cursor->op);
@@ -388,12 +388,12 @@ static void begin_again(struct timer *t)
     ask_cursor(of_retry(t));
 }
 
-void follow_begin(struct memory *m)
+void reader_begin(struct memory *m)
 {
-    if (m->follower.busy)
+    if (m->reader.busy)
         return;
     if (atomic_load(&m->failing))
-        memory_retry(&m->follower.retry, &m->follower.backoff_ms, begin_again);
+        memory_retry(&m->reader.retry, &m->reader.backoff_ms, begin_again);
     else
         ask_cursor(m);
 }
