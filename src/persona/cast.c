@@ -108,7 +108,7 @@ static void card_written(struct store_op *op)
 
 static void put_card(struct seeding *s, uint64_t expect_version)
 {
-    struct store_doc_put *put = persona_put(s->ps, s->card);
+    struct store_doc_put *put = persona_doc_put(s->ps, s->card);
     put->create = expect_version == 0;
     put->expect_version = expect_version;
     put->op.done = card_written;

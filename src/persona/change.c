@@ -65,7 +65,7 @@ static void written(struct store_op *op)
 
 static void write_persona(struct deed *d, bool create)
 {
-    struct store_doc_put *put = persona_put(d->ps, d->persona);
+    struct store_doc_put *put = persona_doc_put(d->ps, d->persona);
     put->create = create;
     put->undelete = d->restore;
     put->expect_version = create ? 0 : d->persona->version;
@@ -191,7 +191,7 @@ static void update_found(struct deed *d)
         return;
     }
     d->persona->touched = true;
-    struct store_doc_put *put = persona_put(d->ps, d->persona);
+    struct store_doc_put *put = persona_doc_put(d->ps, d->persona);
     put->expect_version = d->persona->version;
     put->op.done = updated;
     put->op.arg = d;

@@ -87,7 +87,7 @@ enum err persona_of_doc(struct arena *a, const struct doc_row *doc, struct perso
     return ERR_OK;
 }
 
-struct store_doc_put *persona_put(const struct personas *ps, const struct persona *p)
+struct store_doc_put *persona_doc_put(const struct personas *ps, const struct persona *p)
 {
     struct store_doc_put *put = STORE_NEW(doc_put, DOC_PUT);
     struct arena *a = &put->op.arena;

@@ -40,7 +40,7 @@ void deed_find(struct deed *d, struct str key, bool deleted, void (*found)(struc
 /* The document's fields win over what its data says. */
 enum err persona_of_doc(struct arena *a, const struct doc_row *doc, struct persona **out, struct error *e);
 /* A doc_put of the persona with inputs in the op's own arena. */
-struct store_doc_put *persona_put(const struct personas *ps, const struct persona *p);
+struct store_doc_put *persona_doc_put(const struct personas *ps, const struct persona *p);
 /* Drops it from this loop's cache now, from the others' by message. */
 void personas_changed(struct personas *ps, struct id id) LOOP;
 

@@ -46,7 +46,7 @@ void room_append_head(struct room *room, struct room_append *append)
 {
     struct store_append *s = &append->store;
     CLEANUP_BUF struct buf members = BUF_INIT;
-    members_write(room, &members);
+    room_members_write(room, &members);
     s->head = arena_new(&s->op.arena, struct room_row);
     *s->head = (struct room_row){
         .id = room->id,
@@ -105,7 +105,7 @@ static void committed(struct store_op *op)
 {
     on_loop();
     struct room_append *append = CONTAINER(op, struct room_append, store.op);
-    struct room *room = room_find(append->home, append->store.room);
+    struct room *room = home_find(append->home, append->store.room);
     if (room) {
         room->appending--;
         if (op->err == ERR_OK && append->store.head) {

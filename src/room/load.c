@@ -15,7 +15,7 @@ struct loading {
 
 static size_t keep_max(const struct room *room)
 {
-    return (size_t)room->home->rooms->deps.config->room.context_messages + ROOM_SAID_SPARE;
+    return (size_t)rooms_config(room->home->rooms)->room.context_messages + ROOM_SAID_SPARE;
 }
 
 static struct loading *loading_new(struct arena *a, const struct room *room)
@@ -29,7 +29,7 @@ static struct loading *loading_new(struct arena *a, const struct room *room)
 static LOOP struct room *loading_room(const struct store_op *op)
 {
     const struct loading *l = op->arg;
-    return room_find(l->home, l->room);
+    return home_find(l->home, l->room);
 }
 
 static bool failed(struct room *room, const struct store_op *op)
@@ -132,7 +132,7 @@ static void head_done(struct store_op *op)
     bool gone = failed(room, op);
     if (!gone) {
         room_head_read(room, &get->row);
-        if (members_read(room, get->row.members, &room->load_error) != ERR_OK) {
+        if (room_members_read(room, get->row.members, &room->load_error) != ERR_OK) {
             room->load = ROOM_GONE;
             gone = true;
         }
@@ -168,7 +168,7 @@ static void reloaded(struct store_op *op)
             room->head = head;
         for (size_t i = 0; i < room->persona_count; i++)
             room->personas[i].present = false;
-        members_read(room, get->row.members, NULL);
+        room_members_read(room, get->row.members, NULL);
     }
     store_op_free(op);
 }

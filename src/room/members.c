@@ -16,7 +16,7 @@ static void release_persona(struct room_persona *p)
     free((char *)p->slug.p);
 }
 
-void members_release(struct room *room)
+void room_members_release(struct room *room)
 {
     for (size_t i = 0; i < room->persona_count; i++)
         release_persona(&room->personas[i]);
@@ -58,7 +58,7 @@ void room_persona_name(struct room_persona *p, struct str name, struct str slug)
     }
 }
 
-void members_write(const struct room *room, struct buf *to)
+void room_members_write(const struct room *room, struct buf *to)
 {
     struct jw w = JW(to);
     jw_array(&w);
@@ -76,7 +76,7 @@ void members_write(const struct room *room, struct buf *to)
     jw_end_array(&w);
 }
 
-enum err members_read(struct room *room, struct str text, struct error *e)
+enum err room_members_read(struct room *room, struct str text, struct error *e)
 {
     struct arena a = ARENA_INIT;
     struct json *list = NULL;
@@ -137,5 +137,5 @@ struct str room_user_name(const struct room *room)
 {
     if (room->owner_name[0])
         return str_c(room->owner_name);
-    return room->home->rooms->deps.config->user.name;
+    return rooms_config(room->home->rooms)->user.name;
 }

@@ -17,7 +17,7 @@
 size_t turn_transcript(const struct turn *turn, const struct said **out, size_t max)
 {
     const struct room *room = turn->room;
-    size_t limit = (size_t)room->home->rooms->deps.config->room.context_messages;
+    size_t limit = (size_t)rooms_config(room->home->rooms)->room.context_messages;
     bool retry = !id_none(turn->retry_of);
     size_t count = room_branch(room, retry ? turn->parent : room_leaf(room), out, max < limit ? max : limit);
     if (retry || !turn->cause)
@@ -183,7 +183,7 @@ static void fill_sampling(const struct persona *p, struct gen_sampling *s)
 
 static size_t budget(const struct turn *turn)
 {
-    const struct config *config = turn->room->home->rooms->deps.config;
+    const struct config *config = rooms_config(turn->room->home->rooms);
     const struct config_engine *engine = config_engine(config, turn->get.persona->engine);
     return (size_t)(engine && engine->context_tokens > 0 ? engine->context_tokens
                                                          : config->room.context_tokens);

@@ -84,7 +84,7 @@ static void ended(struct room_append *append, struct room *room)
     room_append_answer(append, room);
 }
 
-LOOP void room_recover(struct room *room, struct room_op *op)
+LOOP void verb_recover(struct room *room, struct room_op *op)
 {
     /* Two lists may name the same turn, and a turn of this process is nobody's to recover. */
     if (turn_find(room, op->event.turn)) {

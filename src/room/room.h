@@ -99,14 +99,20 @@ struct home {
 
 struct rooms {
     struct room_deps deps;
+    _Atomic(const struct config *) config; /* in force; deps.config was the first */
     unsigned formats;
     _Atomic bool draining;
     struct home homes[LOOPS_MAX];
     struct room_counters *counters;
 };
 
+static inline const struct config *rooms_config(const struct rooms *rooms)
+{
+    return rooms->config;
+}
+
 /* rooms.c */
-struct room *room_find(struct home *home, struct id id) LOOP; /* loaded or loading, or NULL */
+struct room *home_find(struct home *home, struct id id) LOOP; /* loaded or loading, or NULL */
 struct room *room_new(struct home *home, struct id id) LOOP;  /* in the table, loading */
 void room_free(struct room *room) LOOP;
 void room_loaded(struct room *room) LOOP;   /* load is READY or GONE now: those who waited go on */
@@ -161,11 +167,11 @@ void room_publish_passing(struct room *room, enum event_kind kind, enum author_t
 
 /* One function a verb; each answers its op, now or after the commit. */
 typedef void room_verb_fn(struct room *room, struct room_op *op);
-room_verb_fn room_say, room_edit, room_delete_message, room_forget, room_retry, room_cancel; /* say.c */
-room_verb_fn room_update, room_remove, room_restore, room_set_state, room_clear, room_get;   /* verbs.c */
-room_verb_fn room_join, room_leave, room_snapshot, room_typing;
-room_verb_fn room_recover;                                    /* recover.c */
-void room_create(struct home *home, struct room_op *op) LOOP; /* verbs.c; the room is not there yet */
+room_verb_fn verb_say, verb_edit, verb_delete_message, verb_forget, verb_retry, verb_cancel; /* say.c */
+room_verb_fn verb_update, verb_remove, verb_restore, verb_set_state, verb_clear, verb_get;   /* verbs.c */
+room_verb_fn verb_join, verb_leave, verb_snapshot, verb_typing;
+room_verb_fn verb_recover;                                    /* recover.c */
+void verb_create(struct home *home, struct room_op *op) LOOP; /* verbs.c; the room is not there yet */
 void room_rest(struct room *room, const char *reason) LOOP;   /* a running room becomes idle by itself */
 void room_self_turn(struct room *room, size_t persona,
                     struct str heard) LOOP; /* say.c: without a person's message */
@@ -185,9 +191,9 @@ void turn_ended(struct room *room, struct turn *turn) LOOP;      /* its end is s
 void turn_snapshots(struct room *room, void (*emit)(void *arg, const struct event_row *row), void *arg) LOOP;
 
 /* members.c */
-void members_write(const struct room *room, struct buf *to) LOOP;
-enum err members_read(struct room *room, struct str json, struct error *e) LOOP;
-void members_release(struct room *room) LOOP;
+void room_members_write(const struct room *room, struct buf *to) LOOP;
+enum err room_members_read(struct room *room, struct str json, struct error *e) LOOP;
+void room_members_release(struct room *room) LOOP;
 struct room_persona *room_persona(const struct room *room, struct id id) LOOP; /* or NULL */
 struct room_persona *room_persona_add(struct room *room, struct id id) LOOP;
 void room_persona_name(struct room_persona *p, struct str name, struct str slug) LOOP;

@@ -68,7 +68,7 @@ void room_op_fail(struct room_op *op, enum err err, const char *format, ...)
     room_op_done(op);
 }
 
-struct room *room_find(struct home *home, struct id id)
+struct room *home_find(struct home *home, struct id id)
 {
     return map_get(&home->table, id_key(&id));
 }
@@ -87,15 +87,15 @@ static bool mine(const struct room *room, const struct principal *who)
 static LOOP void run_op(struct room *room, struct room_op *op)
 {
     static room_verb_fn *const verbs[ROOM_VERBS] = {
-        [ROOM_UPDATE] = room_update,   [ROOM_REMOVE] = room_remove,
-        [ROOM_RESTORE] = room_restore, [ROOM_SET_STATE] = room_set_state,
-        [ROOM_CLEAR] = room_clear,     [ROOM_SAY] = room_say,
-        [ROOM_EDIT] = room_edit,       [ROOM_DELETE_MESSAGE] = room_delete_message,
-        [ROOM_FORGET] = room_forget,   [ROOM_RETRY] = room_retry,
-        [ROOM_CANCEL] = room_cancel,   [ROOM_TYPING] = room_typing,
-        [ROOM_GET] = room_get,         [ROOM_JOIN] = room_join,
-        [ROOM_LEAVE] = room_leave,     [ROOM_SNAPSHOT] = room_snapshot,
-        [ROOM_RECOVER] = room_recover,
+        [ROOM_UPDATE] = verb_update,   [ROOM_REMOVE] = verb_remove,
+        [ROOM_RESTORE] = verb_restore, [ROOM_SET_STATE] = verb_set_state,
+        [ROOM_CLEAR] = verb_clear,     [ROOM_SAY] = verb_say,
+        [ROOM_EDIT] = verb_edit,       [ROOM_DELETE_MESSAGE] = verb_delete_message,
+        [ROOM_FORGET] = verb_forget,   [ROOM_RETRY] = verb_retry,
+        [ROOM_CANCEL] = verb_cancel,   [ROOM_TYPING] = verb_typing,
+        [ROOM_GET] = verb_get,         [ROOM_JOIN] = verb_join,
+        [ROOM_LEAVE] = verb_leave,     [ROOM_SNAPSHOT] = verb_snapshot,
+        [ROOM_RECOVER] = verb_recover,
     };
     room_touch(room);
     if (op->who.name[0])
@@ -149,10 +149,10 @@ static void deliver_op(struct msg *msg)
         return;
     }
     if (op->verb == ROOM_CREATE) {
-        room_create(home, op);
+        verb_create(home, op);
         return;
     }
-    struct room *room = room_find(home, op->room);
+    struct room *room = home_find(home, op->room);
     if (!room) {
         room = room_new(home, op->room);
         enqueue(room, op);
@@ -199,7 +199,7 @@ void room_free(struct room *room)
     for (size_t i = 0; i < room->said_count; i++)
         said_release(&room->said[i]);
     free(room->said);
-    members_release(room);
+    room_members_release(room);
     free((char *)room->title.p);
     free((char *)room->external.p);
     free(room);
@@ -255,10 +255,16 @@ void rooms_close_home(struct home *home)
     free(all);
 }
 
+void rooms_set_config(struct rooms *rooms, const struct config *config)
+{
+    rooms->config = config;
+}
+
 struct rooms *rooms_new(const struct room_deps *deps)
 {
     struct rooms *rooms = heap_alloc(sizeof *rooms);
     rooms->deps = *deps;
+    rooms->config = deps->config;
     rooms->counters = counters_new(loops_count(deps->loops));
     while (rooms->formats < ROOM_FORMATS_MAX && deps->encode[rooms->formats])
         rooms->formats++;

@@ -43,6 +43,8 @@ struct room_deps {
 
 /* Plain thread, before the loops run their first request. */
 struct rooms *rooms_new(const struct room_deps *deps);
+/* Other settings are in force from now on; those before must live on. Any thread. */
+void rooms_set_config(struct rooms *rooms, const struct config *config);
 /* Ends as failed every turn that the last process left open; done(arg) runs on a loop when all are ended. */
 void rooms_recover(struct rooms *rooms, struct loop *on, void (*done)(void *arg), void *arg);
 /* Cancels nothing: stops beginning turns, waits up to grace_ms for running ones, then ends them as failed. */

@@ -34,7 +34,7 @@ struct str message_data(struct arena *a, struct id id, struct str text, struct i
 
 static LOOP bool text_ok(struct room *room, struct room_op *op)
 {
-    size_t max = room->home->rooms->deps.config->room.text_max;
+    size_t max = rooms_config(room->home->rooms)->room.text_max;
     if (str_empty(str_trim(op->text))) {
         error_set_param(&op->error, ERR_REFUSED, "text", "The message is empty; write something.");
         op->err = ERR_REFUSED;
@@ -135,7 +135,7 @@ static LOOP bool find_parent(struct room *room, struct room_op *op, uint64_t *pa
     return false;
 }
 
-LOOP void room_say(struct room *room, struct room_op *op)
+LOOP void verb_say(struct room *room, struct room_op *op)
 {
     uint64_t parent = 0;
     size_t answering[ROOM_ANSWERS_MAX];
@@ -194,7 +194,7 @@ static void found(struct store_op *store_op)
     struct store_event_find *get = CONTAINER(store_op, struct store_event_find, op);
     struct finding *f = store_op->arg;
     struct room_op *op = f->op;
-    struct room *room = room_find(f->home, op->room);
+    struct room *room = home_find(f->home, op->room);
     if (get->op.err == ERR_NOT_FOUND ||
         (get->op.err == ERR_OK && !event_is(&get->found.row, EVENT_MESSAGE))) {
         room_op_fail(op, ERR_NOT_FOUND, "No message of this room has the id '%s'.", id_text(op->message).c);
@@ -264,7 +264,7 @@ static void edit_found(struct room *room, struct room_op *op, const struct event
     room_append_send(room, append);
 }
 
-LOOP void room_edit(struct room *room, struct room_op *op)
+LOOP void verb_edit(struct room *room, struct room_op *op)
 {
     if (text_ok(room, op))
         with_message(room, op, edit_found);
@@ -282,7 +282,7 @@ static void delete_found(struct room *room, struct room_op *op, const struct eve
     room_append_send(room, append);
 }
 
-void room_delete_message(struct room *room, struct room_op *op)
+void verb_delete_message(struct room *room, struct room_op *op)
 {
     with_message(room, op, delete_found);
 }
@@ -300,7 +300,7 @@ static void forgotten(struct store_op *store_op)
     struct store_forget *forget = CONTAINER(store_op, struct store_forget, op);
     struct forgetting *f = store_op->arg;
     struct room_op *op = f->op;
-    struct room *room = room_find(f->home, op->room);
+    struct room *room = home_find(f->home, op->room);
     op->err = store_op->err;
     op->error = store_op->error;
     if (room)
@@ -348,7 +348,7 @@ static void forget_found(struct room *room, struct room_op *op, const struct eve
     store_submit(room->home->rooms->deps.store, &forget->op);
 }
 
-void room_forget(struct room *room, struct room_op *op)
+void verb_forget(struct room *room, struct room_op *op)
 {
     with_message(room, op, forget_found);
 }
@@ -387,12 +387,12 @@ static void retry_found(struct room *room, struct room_op *op, const struct even
     room_append_send(room, append);
 }
 
-void room_retry(struct room *room, struct room_op *op)
+void verb_retry(struct room *room, struct room_op *op)
 {
     with_message(room, op, retry_found);
 }
 
-LOOP void room_cancel(struct room *room, struct room_op *op)
+LOOP void verb_cancel(struct room *room, struct room_op *op)
 {
     struct turn *turn = turn_find(room, op->turn);
     if (!turn) {
@@ -400,5 +400,5 @@ LOOP void room_cancel(struct room *room, struct room_op *op)
                      id_text(op->turn).c);
         return;
     }
-    turn_cancel(room, turn, op);
+    turn_abort(room, turn, op);
 }

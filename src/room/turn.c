@@ -112,7 +112,7 @@ static struct str *split_words(struct arena *a, struct str text, size_t *count)
 static void recall(struct turn *turn)
 {
     on_loop();
-    const struct config *config = turn->room->home->rooms->deps.config;
+    const struct config *config = rooms_config(turn->room->home->rooms);
     struct memory_recall *r = &turn->recall;
     const struct said *shown[ROOM_SHOWN_MAX];
     size_t count = turn_transcript(turn, shown, ROOM_SHOWN_MAX);
@@ -153,7 +153,7 @@ static void on_delta(void *arg, struct str text)
     on_loop();
     struct turn *turn = arg;
     struct room *room = turn->room;
-    size_t max = room->home->rooms->deps.config->room.reply_max;
+    size_t max = rooms_config(room->home->rooms)->room.reply_max;
     if (turn->index == 0) {
         turn->first_delta_us = clock_mono_us() - turn->since_us;
         count_first_delta(room->home->rooms, turn->first_delta_us);
@@ -316,14 +316,14 @@ static LOOP void begin(struct turn *turn)
     turn->step = STEP_PERCEIVE;
     turn->step_began_us = clock_mono_us();
     count_running(turn->room->home->rooms, 1);
-    timer_arm(&turn->timeout, turn->room->home->rooms->deps.config->room.turn_timeout, too_long);
+    timer_arm(&turn->timeout, rooms_config(turn->room->home->rooms)->room.turn_timeout, too_long);
     perceive(turn);
 }
 
 /* Begins what may begin: the first that waits if nobody has the floor, and retries beside it. */
 static LOOP void next_turns(struct room *room)
 {
-    unsigned running = 0, max = (unsigned)room->home->rooms->deps.config->room.max_running_turns;
+    unsigned running = 0, max = (unsigned)rooms_config(room->home->rooms)->room.max_running_turns;
     bool taken = false;
     for (struct turn *t = room->turns; t; t = t->next) {
         if (t->phase == TURN_RUNNING || t->phase == TURN_ENDING) {
@@ -353,10 +353,10 @@ void turn_committed(struct room *room, struct turn *turn, const struct event_row
         next_turns(room);
 }
 
-void turn_cancel(struct room *room, struct turn *turn, struct room_op *op)
+void turn_abort(struct room *room, struct turn *turn, struct room_op *op)
 {
     if (op && turn->cancel_op) {
-        room_get(room, op); /* somebody else is ending it already */
+        verb_get(room, op); /* somebody else is ending it already */
         return;
     }
     if (op)
@@ -376,7 +376,7 @@ void turns_cancel_all(struct room *room)
 {
     for (struct turn *turn = room->turns, *next; turn; turn = next) {
         next = turn->next;
-        turn_cancel(room, turn, NULL);
+        turn_abort(room, turn, NULL);
     }
 }
 
@@ -385,7 +385,7 @@ void turns_stop_all(struct room *room, const char *reason)
     for (struct turn *turn = room->turns, *next; turn; turn = next) {
         next = turn->next;
         turn->stop_reason = reason;
-        turn_cancel(room, turn, NULL);
+        turn_abort(room, turn, NULL);
     }
 }
 
@@ -399,7 +399,7 @@ void turn_ended(struct room *room, struct turn *turn)
     unlink_turn(turn);
     free_turn(turn);
     if (op)
-        room_get(room, op);
+        verb_get(room, op);
     next_turns(room);
     floor_continue(room);
 }

@@ -68,7 +68,7 @@ struct turn *turn_new(struct room *room, const struct turn_plan *plan) LOOP;
 void turn_committed(struct room *room, struct turn *turn, const struct event_row *started) LOOP;
 void turn_drop(struct room *room, struct turn *turn) LOOP; /* its transaction failed */
 /* The op is answered when the turn has ended. */
-void turn_cancel(struct room *room, struct turn *turn, struct room_op *op) LOOP;
+void turn_abort(struct room *room, struct turn *turn, struct room_op *op) LOOP;
 
 /* prompt.c: fills turn->prompt and turn->hints from the room, the persona and what was recalled; then the
  * request that says it to an engine (in the turn's arena). */

@@ -71,7 +71,7 @@ static void look_up_next(struct lookup *l)
 
 static LOOP void look_up(struct home *home, struct room_op *op, void (*then)(struct lookup *))
 {
-    size_t max = (size_t)home->rooms->deps.config->room.max_members;
+    size_t max = (size_t)rooms_config(home->rooms)->room.max_members;
     if (op->persona_count + 1 > max) {
         room_op_fail(op, ERR_REFUSED, "A room can have %zu members at most.", max);
         return;
@@ -191,9 +191,9 @@ static void create_with(struct lookup *l)
     room_append_send(room, append);
 }
 
-void room_create(struct home *home, struct room_op *op)
+void verb_create(struct home *home, struct room_op *op)
 {
-    if (room_find(home, op->room)) {
+    if (home_find(home, op->room)) {
         room_op_fail(op, ERR_CONFLICT, "A room with the id '%s' is there already.", id_text(op->room).c);
         return;
     }
@@ -256,7 +256,7 @@ static void update_with(struct lookup *l)
     on_loop();
     struct room_op *op = l->op;
     /* The lookup took time: the room may have gone, or have changed. */
-    struct room *room = room_find(l->home, op->room);
+    struct room *room = home_find(l->home, op->room);
     if (!room || room->load != ROOM_READY) {
         room_op_fail(op, ERR_BUSY, "The room is being loaded; try again in a second.");
         return;
@@ -279,13 +279,13 @@ static void update_with(struct lookup *l)
     room_append_send(room, append);
 }
 
-LOOP void room_update(struct room *room, struct room_op *op)
+LOOP void verb_update(struct room *room, struct room_op *op)
 {
     if (!version_differs(room, op))
         look_up(room->home, op, update_with);
 }
 
-LOOP void room_get(struct room *room, struct room_op *op)
+LOOP void verb_get(struct room *room, struct room_op *op)
 {
     room_view_fill(room, &op->arena, &op->view);
     room_op_done(op);
@@ -324,10 +324,10 @@ static void state_changed(struct room_append *append, struct room *room)
     floor_continue(room);
 }
 
-LOOP void room_set_state(struct room *room, struct room_op *op)
+LOOP void verb_set_state(struct room *room, struct room_op *op)
 {
     if (room->state == op->state) {
-        room_get(room, op);
+        verb_get(room, op);
         return;
     }
     struct room_append *append = state_append(room, op, op->state, NULL);
@@ -340,7 +340,7 @@ void room_rest(struct room *room, const char *reason)
     room_append_send(room, state_append(room, NULL, ROOM_IDLE, reason));
 }
 
-LOOP void room_clear(struct room *room, struct room_op *op)
+LOOP void verb_clear(struct room *room, struct room_op *op)
 {
     struct room_append *append = room_append_new(room, op, 1);
     append->committed = head_changed;
@@ -371,35 +371,35 @@ static LOOP void set_deleted(struct room *room, struct room_op *op, int64_t dele
     room_append_send(room, append);
 }
 
-LOOP void room_remove(struct room *room, struct room_op *op)
+LOOP void verb_remove(struct room *room, struct room_op *op)
 {
     if (!version_differs(room, op))
         set_deleted(room, op, clock_wall_ms());
 }
 
-LOOP void room_restore(struct room *room, struct room_op *op)
+LOOP void verb_restore(struct room *room, struct room_op *op)
 {
     if (room->deleted_ms)
         set_deleted(room, op, 0);
     else
-        room_get(room, op);
+        verb_get(room, op);
 }
 
 /* ---- readers, typing ---- */
 
-LOOP void room_join(struct room *room, struct room_op *op)
+LOOP void verb_join(struct room *room, struct room_op *op)
 {
     room->interest[op->format] |= 1ull << loop_index(op->from);
-    room_get(room, op);
+    verb_get(room, op);
 }
 
-LOOP void room_leave(struct room *room, struct room_op *op)
+LOOP void verb_leave(struct room *room, struct room_op *op)
 {
     room->interest[op->format] &= ~(1ull << loop_index(op->from));
     room_op_done(op);
 }
 
-LOOP void room_typing(struct room *room, struct room_op *op)
+LOOP void verb_typing(struct room *room, struct room_op *op)
 {
     struct str name = room_user_name(room);
     room_publish_passing(room, EVENT_TYPING, AUTHOR_USER, op->who.user, name, ID_NONE,
@@ -413,7 +413,7 @@ static void collect_snapshot(void *arg, const struct event_row *row)
     op->rows[op->row_count++] = event_copy(&op->arena, row);
 }
 
-LOOP void room_snapshot(struct room *room, struct room_op *op)
+LOOP void verb_snapshot(struct room *room, struct room_op *op)
 {
     op->rows = arena_array(&op->arena, struct event_row, room->turn_count + 1);
     turn_snapshots(room, collect_snapshot, op);

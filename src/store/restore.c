@@ -93,3 +93,18 @@ enum err store_restore(struct str folder, struct str path, struct error *e)
     store_folder_release(&f);
     return err;
 }
+
+enum err store_copy(struct str folder, struct str path,
+                    void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg, struct error *e)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    if (str_empty(path) || !str_copy(to, sizeof to, path))
+        return error_set(e, ERR_INVALID, "The backup needs a path, shorter than %d bytes.", PATH_MAX);
+    if (snprintf(from, sizeof from, "%.*s/" STORE_FILE, STR_ARG(folder)) >= (int)sizeof from)
+        return error_set(e, ERR_INVALID, "The path of the data folder is too long.");
+    if (access(from, R_OK) != 0)
+        return error_set(e, ERR_NOT_FOUND,
+                         "There is no store in %.*s (%s); name the data folder with --data.", STR_ARG(folder),
+                         strerror(errno));
+    return sqlite_copy(from, NULL, to, progress, arg, e);
+}

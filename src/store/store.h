@@ -307,6 +307,10 @@ void store_stats(struct store *store, struct store_stats *out);
  * plain thread. `progress` (may be NULL) is told pages done and in all. */
 enum err store_backup(struct store *store, struct str path,
                       void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg, struct error *e);
+/* The same from outside the server, which may be running on the folder or not. ERR_NOT_FOUND: no store there.
+ */
+enum err store_copy(struct str folder, struct str path,
+                    void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg, struct error *e);
 /* Puts a backup in place of a folder's store. No server may run on it; what was there is kept beside it. */
 enum err store_restore(struct str folder, struct str path, struct error *e);
 /* Looks the whole store over (blocking; worker or plain thread). ERR_CORRUPT with what was found. */

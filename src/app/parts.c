@@ -1,0 +1,410 @@
+/* The parts of the running server, opened and closed; see serve.h. */
+#include "app/serve.h"
+
+#include "base/log.h"
+#include "base/share.h"
+#include "engine/scripted.h"
+#include "loop/fetch.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LOOPS_DEFAULT_MAX = 8 };
+
+/* The web app; weak, so that the server can be built and tested without it. */
+extern const struct assets webapp_assets __attribute__((weak));
+
+/* ---- waiting for a loop ---- */
+
+struct errand {
+    void (*fn)(void *arg);
+    void *arg;
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool done;
+};
+
+static void errand_done(struct errand *errand)
+{
+    pthread_mutex_lock(&errand->lock);
+    errand->done = true;
+    pthread_cond_signal(&errand->over);
+    pthread_mutex_unlock(&errand->lock);
+}
+
+static void errand_wait(struct errand *errand)
+{
+    pthread_mutex_lock(&errand->lock);
+    while (!errand->done)
+        pthread_cond_wait(&errand->over, &errand->lock);
+    pthread_mutex_unlock(&errand->lock);
+}
+
+#define ERRAND(function, argument)                                                                           \
+    ((struct errand){function, argument, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false})
+
+static void run_errand(void *arg)
+{
+    struct errand *errand = arg;
+    errand->fn(errand->arg);
+    errand_done(errand);
+}
+
+void run_on_loop(struct loop *loop, void (*fn)(void *arg), void *arg)
+{
+    struct errand errand = ERRAND(fn, arg);
+    loop_call(loop, run_errand, &errand);
+    errand_wait(&errand);
+}
+
+static void over(void *arg)
+{
+    errand_done(arg);
+}
+
+/* ---- opening ---- */
+
+static enum err make_folder(const char *folder, struct error *e)
+{
+    if (mkdir(folder, 0700) == 0 || errno == EEXIST)
+        return ERR_OK;
+    return error_set(e, ERR_IO, "The data folder %s cannot be made: %s. Name another one with --data.",
+                     folder, strerror(errno));
+}
+
+static unsigned loop_threads(const struct config *config)
+{
+    if (config->server.loops > 0)
+        return (unsigned)config->server.loops;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > LOOPS_DEFAULT_MAX ? LOOPS_DEFAULT_MAX : (unsigned)cores;
+}
+
+static enum err open_stores(struct parts *p, const char *folder, struct error *e)
+{
+    const struct config *config = options_config(p->options);
+    struct store_options options = {
+        .driver = config->store.driver,
+        .folder = str_c(folder),
+        .readers = (unsigned)config->store.readers,
+        .batch_max = (unsigned)config->store.batch_max,
+        .queue_max = (unsigned)config->store.queue_max,
+        .cache_bytes = config->store.cache_size,
+        .min_free_bytes = config->store.min_free,
+        .checkpoint_pages = (unsigned)config->store.checkpoint_pages,
+    };
+    struct error complaint = {0};
+    enum err err = store_open(&options, &p->store, e);
+    if (err == ERR_OK)
+        err = settings_load(p->options->settings, p->store, &complaint, e);
+    if (err == ERR_OK && complaint.err != ERR_OK)
+        log_warn("app", "%s", complaint.message);
+    if (err == ERR_OK)
+        err = index_open(&(struct index_options){.folder = folder}, &p->index, e);
+    return err;
+}
+
+static void load_rules(const struct config *config, const char *folder)
+{
+    char path[4096];
+    CLEANUP_BUF struct buf complaints = BUF_MAX(65536);
+    snprintf(path, sizeof path, "%s/scripted", folder);
+    scripted_setup(str_c(path), (unsigned)config->engine.scripted_delay, &complaints);
+    struct str rest = buf_str(&complaints), line;
+    while (str_cut(&rest, '\n', &line))
+        log_warn("engine", "%.*s", STR_ARG(line));
+}
+
+static enum err open_organs(struct parts *p, const char *folder, struct error *e)
+{
+    const struct config *config = options_config(p->options);
+    struct personas_options who = {.tenant = tenant_local(), .owner = tenant_owner()};
+    struct memory_options remember = {.tenant = tenant_local()};
+    enum err err = personas_new(p->store, p->loops, &who, &p->personas, e);
+    if (err == ERR_OK)
+        err = memory_new(p->store, p->index, loops_get(p->loops, 0), &remember, &p->memory, e);
+    if (err == ERR_OK)
+        load_rules(config, folder);
+    if (err == ERR_OK)
+        err = engines_new(p->loops, config, &p->engines, e);
+    return err;
+}
+
+static void settings_changed(void *arg, const struct config *now)
+{
+    on_loop();
+    struct parts *p = arg;
+    engines_replace(p->engines, now);
+    rooms_set_config(p->rooms, now);
+}
+
+static void open_rooms(struct parts *p)
+{
+    struct room_deps deps = {
+        .loops = p->loops,
+        .store = p->store,
+        .personas = p->personas,
+        .memory = p->memory,
+        .engines = p->engines,
+        .config = options_config(p->options),
+    };
+    for (unsigned f = 0; f < FORMATS; f++)
+        deps.encode[f] = api_encoders[f];
+    p->rooms = rooms_new(&deps);
+    struct api_parts api = {
+        .loops = p->loops,
+        .store = p->store,
+        .personas = p->personas,
+        .memory = p->memory,
+        .engines = p->engines,
+        .rooms = p->rooms,
+        .settings = p->options->settings,
+        .assets = &webapp_assets,
+    };
+    p->api = api_new(&api);
+    settings_on_change(p->options->settings, settings_changed, p);
+}
+
+/* ---- listening ---- */
+
+static bool loopback(struct str address)
+{
+    struct str host = address;
+    size_t colon = SIZE_MAX;
+    for (size_t i = 0; i < address.n; i++) {
+        if (address.p[i] == ':')
+            colon = i;
+    }
+    host = str_sub(address, 0, colon);
+    return str_starts(host, STR("127.")) || str_eq(host, STR("[::1]")) || str_ieq(host, STR("localhost"));
+}
+
+static struct net_config net_settings(const struct parts *p)
+{
+    const struct config *config = options_config(p->options);
+    struct net_config net = {.limits = net_limits_default, .workers = p->workers};
+    net.limits.connections = (unsigned)config->net.max_connections;
+    if (config->net.max_per_address)
+        net.limits.connections_per_ip = (unsigned)config->net.max_per_address;
+    net.limits.head_bytes = (unsigned)config->net.max_header_bytes;
+    net.limits.queue_bytes = 4 * config->net.send_queue_max;
+    net.limits.drain_bytes = config->net.send_queue_max / 4;
+    net.limits.ws_message_bytes = config->net.ws_max_message;
+    net.limits.head_ms = (unsigned)config->net.head_timeout;
+    net.limits.idle_ms = (unsigned)config->net.idle_timeout;
+    net.limits.body_ms = (unsigned)config->net.body_timeout;
+    net.limits.write_ms = (unsigned)config->net.write_timeout;
+    net.limits.ping_ms = (unsigned)config->net.ws_ping_interval;
+    net.limits.close_ms = (unsigned)config->net.ws_close_timeout;
+    return net;
+}
+
+static enum err open_tls(struct parts *p, struct error *e)
+{
+    const struct config *config = options_config(p->options);
+    char cert[4096], key[4096];
+    if (str_empty(config->net.tls_cert))
+        return ERR_OK;
+    str_copy(cert, sizeof cert, config->net.tls_cert);
+    str_copy(key, sizeof key, config->net.tls_key);
+    return net_tls_new(p->net, cert, key, &p->tls, e);
+}
+
+static enum err listen_on(struct parts *p, struct str address, struct error *e)
+{
+    char text[256];
+    const struct config *config = options_config(p->options);
+    if (p->listener_count == LISTENERS_MAX)
+        return error_set(e, ERR_INVALID, "server.listen names more than %d addresses.", LISTENERS_MAX);
+    if (!loopback(address) && str_empty(config->server.token))
+        return error_set(
+            e, ERR_REFUSED,
+            "Listening on %.*s would let other machines in, and no credential is set: set server.token, or "
+            "listen on 127.0.0.1.",
+            STR_ARG(address));
+    if (!str_copy(text, sizeof text, address))
+        return error_set(e, ERR_INVALID, "An address of server.listen is too long.");
+    enum err err =
+        net_listen_tcp(p->net, text, api_http(p->api), p->tls, &p->listeners[p->listener_count], e);
+    if (err == ERR_OK)
+        p->listener_count++;
+    return err;
+}
+
+static enum err open_listeners(struct parts *p, struct error *e)
+{
+    const struct config *config = options_config(p->options);
+    enum err err = net_listen_inherited(p->net, api_http(p->api), p->tls, &p->inherited, e);
+    /* With sockets of the service manager, only addresses that were really asked for are opened besides. */
+    for (size_t i = 0; err == ERR_OK && !p->inherited && i < config->server.listen.n; i++)
+        err = listen_on(p, config->server.listen.v[i], e);
+    if (err == ERR_OK && !str_empty(config->server.unix_socket)) {
+        char path[4096];
+        str_copy(path, sizeof path, config->server.unix_socket);
+        err = net_listen_unix(p->net, path, 0600, api_http(p->api), &p->listeners[p->listener_count], e);
+        if (err == ERR_OK)
+            p->listener_count++;
+    }
+    return err;
+}
+
+/* ---- what must be done before anybody is let in ---- */
+
+struct seeding {
+    struct personas_op op;
+    struct arena arena;
+    struct parts *parts;
+    struct errand errand;
+};
+
+static void seeded(struct personas_op *op)
+{
+    on_loop();
+    errand_done(&CONTAINER(op, struct seeding, op)->errand);
+}
+
+static void seed(void *arg)
+{
+    on_loop();
+    struct seeding *s = arg;
+    s->op.arena = &s->arena;
+    s->op.done = seeded;
+    personas_seed(s->parts->personas, &s->op);
+}
+
+static void prepare(struct parts *p)
+{
+    struct seeding s = {.parts = p, .errand = ERRAND(NULL, NULL)};
+    struct errand recovered = ERRAND(NULL, NULL);
+    loop_call(loops_get(p->loops, 0), seed, &s);
+    rooms_recover(p->rooms, loops_get(p->loops, 0), over, &recovered);
+    errand_wait(&s.errand);
+    errand_wait(&recovered);
+    if (s.op.err != ERR_OK)
+        log_warn("persona", "the cast could not be brought up to date: %s", s.op.error.message);
+    arena_release(&s.arena);
+}
+
+static void *check_store(void *arg)
+{
+    struct parts *p = arg;
+    struct error e = {0};
+    thread_become(THREAD_PLAIN, "check");
+    if (store_check(p->store, &e) != ERR_OK)
+        log_error("store", "%s", e.message);
+    else
+        log_info("store", "the last stop was not clean; the whole store was looked over and is sound");
+    return NULL;
+}
+
+enum err parts_open(struct parts *p, struct error *e)
+{
+    char folder[4096];
+    str_copy(folder, sizeof folder, options_config(p->options)->server.data);
+    enum err err = make_folder(folder, e);
+    if (err == ERR_OK)
+        err = open_stores(p, folder, e);
+    if (err == ERR_OK)
+        err = loops_new(loop_threads(options_config(p->options)), &p->loops, e);
+    if (err == ERR_OK)
+        err = open_organs(p, folder, e);
+    if (err != ERR_OK)
+        return err;
+    p->workers = workers_new((unsigned)options_config(p->options)->server.workers);
+    open_rooms(p);
+    struct net_config net = net_settings(p);
+    err = net_new(p->loops, &net, &p->net, e);
+    if (err != ERR_OK)
+        return err;
+    api_set_net(p->api, p->net);
+    loops_start(p->loops);
+    p->running = true;
+    memory_start(p->memory);
+    prepare(p);
+    api_set_ready(p->api);
+    err = open_tls(p, e);
+    if (err == ERR_OK)
+        err = open_listeners(p, e);
+    if (err != ERR_OK)
+        return err;
+    housekeeping_start(p);
+    if (store_was_unclean(p->store))
+        p->checking = pthread_create(&p->checker, NULL, check_store, p) == 0;
+    return ERR_OK;
+}
+
+/* ---- closing ---- */
+
+static void leave_loop(void *arg)
+{
+    on_loop();
+    struct parts *p = arg;
+    engines_stop(p->engines, loop_self());
+    fetch_stop(loop_self());
+}
+
+struct memory_end {
+    struct parts *parts;
+    struct errand errand;
+};
+
+static void memory_ended(void *arg)
+{
+    errand_done(arg);
+}
+
+static void end_memory(void *arg)
+{
+    on_loop();
+    struct memory_end *end = arg;
+    memory_stop(end->parts->memory, memory_ended, &end->errand);
+}
+
+static void stop_running(struct parts *p)
+{
+    unsigned grace_ms = (unsigned)options_config(p->options)->server.shutdown_timeout;
+    struct errand drained = ERRAND(NULL, NULL);
+    struct memory_end end = {.parts = p, .errand = ERRAND(NULL, NULL)};
+    housekeeping_stop(p);
+    rooms_drain(p->rooms, loops_get(p->loops, 0), grace_ms, over, &drained);
+    errand_wait(&drained);
+    net_stop(p->net, grace_ms);
+    loop_call(loops_get(p->loops, 0), end_memory, &end);
+    errand_wait(&end.errand);
+    for (unsigned i = 0; i < loops_count(p->loops); i++)
+        run_on_loop(loops_get(p->loops, i), leave_loop, p);
+}
+
+void parts_close(struct parts *p)
+{
+    if (p->running)
+        stop_running(p);
+    if (p->checking)
+        pthread_join(p->checker, NULL);
+    if (p->store)
+        store_stop(p->store);
+    if (p->index)
+        index_stop(p->index);
+    if (p->workers)
+        workers_free(p->workers);
+    if (p->loops)
+        loops_stop(p->loops);
+    if (p->net)
+        net_free(p->net);
+    if (p->api)
+        api_free(p->api);
+    if (p->rooms)
+        rooms_free(p->rooms);
+    if (p->engines)
+        engines_free(p->engines);
+    if (p->personas)
+        personas_free(p->personas);
+    if (p->index)
+        index_close(p->index);
+    if (p->store)
+        store_close(p->store);
+}

@@ -1,0 +1,53 @@
+/*
+ * The running server: every part, opened in order, and closed in the opposite one.
+ *
+ * serve.c is the command (signals, the line that says where it is); parts.c opens and closes; housekeeping.c
+ * does what is due now and then. Plain thread.
+ */
+#ifndef EIDOLON_APP_SERVE_H
+#define EIDOLON_APP_SERVE_H
+
+#include "api/api.h"
+#include "app/command.h"
+#include "engine/engine.h"
+#include "loop/workers.h"
+#include "memory/memory.h"
+#include "persona/personas.h"
+#include "store/index.h"
+
+enum { LISTENERS_MAX = 32 };
+
+struct parts {
+    struct options *options;
+    struct loops *loops;
+    struct workers *workers;
+    struct store *store;
+    struct index *index;
+    struct personas *personas;
+    struct memory *memory;
+    struct engines *engines;
+    struct rooms *rooms;
+    struct api *api;
+    struct net *net;
+    struct net_tls *tls;
+    struct net_listener *listeners[LISTENERS_MAX];
+    size_t listener_count;
+    unsigned inherited; /* sockets that systemd passed */
+    bool running;       /* the loops run */
+    pthread_t checker;
+    bool checking;
+};
+
+/* Opens everything and begins to listen. On failure what was opened must be closed with parts_close(). */
+enum err parts_open(struct parts *p, struct error *e);
+/* Lets turns and requests end, for server.shutdown_timeout, then closes what is open. */
+void parts_close(struct parts *p);
+
+/* Begins what runs now and then on a loop: removing what is past its time. Stops at parts_close(). */
+void housekeeping_start(struct parts *p);
+void housekeeping_stop(struct parts *p);
+
+/* Runs fn(arg) on a loop and waits until it has returned. */
+void run_on_loop(struct loop *loop, void (*fn)(void *arg), void *arg);
+
+#endif
