@@ -104,9 +104,11 @@ static bool same_subject(struct str wanted, struct str subject)
 static struct str canonical_word(struct making *m, struct str word)
 {
     static const char *const pairs[][2] = {
-        {"mum", "mother"},       {"mom", "mother"},   {"dad", "father"},          {"kid", "child"},
-        {"children", "child"},   {"kids", "child"},   {"puppy", "dog"},           {"kitten", "cat"},
-        {"siblings", "sibling"}, {"color", "colour"}, {"grandma", "grandmother"}, {"grandpa", "grandfather"}};
+        {"mum", "mother"},         {"mom", "mother"},   {"dad", "father"}, {"kid", "child"},
+        {"children", "child"},     {"kids", "child"},   {"puppy", "dog"},  {"kitten", "cat"},
+        {"siblings", "sibling"},   {"color", "colour"}, {"movie", "film"}, {"movies", "film"},
+        {"films", "film"},         {"meal", "food"},    {"dish", "food"},  {"grandma", "grandmother"},
+        {"grandpa", "grandfather"}};
     (void)m;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (str_eq(word, str_c(pairs[i][0])))
@@ -384,6 +386,8 @@ static void find_subject(struct making *m, struct str subject, struct found *f)
             continue;
         if (fact->kind == FACT_HAVE && fact->negated)
             f->denied = fact;
+        else if (fact->past && f->count < sizeof f->at / sizeof *f->at)
+            f->at[f->count++] = fact;
         else
             add_found(f, fact);
     }
@@ -548,7 +552,7 @@ static bool answer_single(struct making *m, const struct person_question *q)
     if (q->kind == FACT_ORIGIN && !f.count)
         for (size_t i = 0; i < m->fact_count; i++)
             if (m->facts[i].kind == FACT_IS && !m->facts[i].subject.n && m->facts[i].value.n < 20 &&
-                m->facts[i].value.p[0] >= 'A' && m->facts[i].value.p[0] <= 'Z')
+                strpbrk(arena_cstr(&m->arena, m->facts[i].value), "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
                 add_found(&f, &m->facts[i]);
     if (q->kind == FACT_STATUS && !f.count)
         find_subject(m, STR("partner"), &f);

@@ -128,6 +128,9 @@ struct str person_name(struct making *m)
                 best = at;
             }
     }
+    size_t title = str_find(name, STR(". "));
+    if (title != SIZE_MAX && title < 5) /* "Dr. Lopez" */
+        name = str_from(name, title + 2);
     name = str_sub(name, 0, str_find_char(name, ' '));
     if (name.n && name.p[0] >= 'a' && name.p[0] <= 'z') {
         char *copy = arena_cstr(&m->arena, name);
@@ -187,6 +190,22 @@ static bool use_candidates(struct making *m, const struct candidates *c, int lea
     return false;
 }
 
+/* "I want to visit Norway some day", as against "I have an exam tomorrow". */
+static bool is_wish(struct making *m, struct str clause)
+{
+    struct words w;
+    bool wish = false, dated = false;
+    words_of(&m->arena, clause, &w);
+    for (size_t i = 0; i < w.count; i++) {
+        wish |= word_among(w.at[i].norm, " want would hope hoping intend wish planning plan ");
+        dated |=
+            word_among(w.at[i].norm,
+                       " tomorrow tonight today week weekend month monday tuesday wednesday thursday friday "
+                       "saturday sunday next soon ");
+    }
+    return wish && !dated;
+}
+
 /* What the person told in the turn to answer: "told-home", "told-sister", ... by kind and subject. */
 static bool take_up(struct making *m, const struct person_fact *facts, size_t count)
 {
@@ -210,7 +229,10 @@ static bool take_up(struct making *m, const struct person_fact *facts, size_t co
                            : fact->past                                  ? "-past"
                            : fact->correction && fact->kind == FACT_NAME ? "-again"
                                                                          : "";
-        if (fact->subject.n)
+        bool wish = fact->kind == FACT_PLAN && !fact->negated && is_wish(m, fact->clause);
+        if (wish)
+            snprintf(rule, sizeof rule, "told-wish");
+        else if (fact->subject.n)
             snprintf(rule, sizeof rule, "told-their-%s%s", kind, sign);
         else
             snprintf(rule, sizeof rule, "told-%s%s", kind, sign);

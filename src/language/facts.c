@@ -59,7 +59,7 @@ static bool clause_begins(const struct words *w, size_t start, size_t i)
         return false;
     if (mark && strchr(";:-(", mark) && (mark == ';' || has_verb(w, at)))
         return true;
-    if (conjunction && str_eq(w->at[i].norm, STR("and")) && word_among(w->at[at].norm, shared_verbs))
+    if (conjunction && word_among(w->at[i].norm, " and but ") && word_among(w->at[at].norm, shared_verbs))
         return !word_among(w->at[at].norm, " is love work like play study ") || mark == ',' ||
                (at + 1 < w->count &&
                 word_among(w->at[at + 1].norm, " a an the in at as for with to my not "));
@@ -256,6 +256,10 @@ static void emit_being(struct extraction *x, const struct predicate *p, size_t f
             return;
         }
     }
+    if (negated && !article && w->at[from].capital && looks_like_name(&w->at[from])) {
+        emit(x, p, FACT_NAME, words_span(w, from, name_end(w, from)))->negated = true;
+        return;
+    }
     bool feeling = !article && (pattern_in(sets, "feeling", w->at[from].norm) ||
                                 (to - from > 1 && pattern_in(sets, "feeling", w->at[to - 1].norm)));
     emit(x, p, feeling && !p->subject.n ? FACT_FEELING : FACT_IS, words_span(w, from, to))->negated = negated;
@@ -311,7 +315,10 @@ static void emit_matched(struct extraction *x, const struct predicate *p, const 
             word_among(w->at[i].norm, " with for since because where when last two three ago "))
             to = i > from ? i : to;
     trim_tail(w, from, &to);
-    struct person_fact *fact = emit(x, p, line->kind, words_span(w, from, to));
+    const struct pattern_set *sets = fact_tables()->patterns;
+    bool ageless = line->kind == FACT_AGE && p->subject.n && !pattern_in(sets, "relative", p->subject) &&
+                   !pattern_in(sets, "pet", p->subject); /* "my phone number is 5" */
+    struct person_fact *fact = emit(x, p, ageless ? FACT_IS : line->kind, words_span(w, from, to));
     fact->negated = line->negated || begins_clause_of_event(w, from);
     fact->past = line->past;
 }
@@ -325,10 +332,15 @@ static void read_predicate(struct extraction *x, const struct predicate *p)
         return;
     pattern_prepare(x->arena, fact_tables()->patterns, w, &text);
     pattern_match(fact_tables()->patterns, &text, (uint32_t)p->from, (uint32_t)w->count, keep_first, &best);
-    if (best.found)
+    bool been = word_among(w->at[p->from].norm, " have has ") && word_is(w, p->from + 1, "been");
+    if (been && best.found && fact_tables()->lines[best.match.tag].kind == FACT_HAVE)
+        emit_being(x, p, p->from + 2);
+    else if (best.found)
         emit_matched(x, p, &best.match);
     else if (word_among(w->at[p->from].norm, " am is are "))
         emit_being(x, p, p->from + 1);
+    else if (word_among(w->at[p->from].norm, " have has ") && word_is(w, p->from + 1, "been"))
+        emit_being(x, p, p->from + 2);
     else
         emit(x, p, FACT_OTHER, words_span(w, p->from, w->count))->negated =
             p->from + 1 < w->count && word_is(w, p->from + 1, "not");
@@ -478,11 +490,20 @@ static bool read_bare_name(struct extraction *x, struct predicate *p)
     size_t from = 0, n = w->count;
     bool it_is = (word_is(w, 0, "it") || word_is(w, 0, "that")) && word_is(w, 1, "is");
     from = it_is ? 2 : 0;
-    if (from < n && word_is(w, from, "not") && n - from <= 4) {
+    if (from + 1 < n && word_is(w, from, "not") && n - from <= 4 && w->at[from + 1].capital &&
+        looks_like_name(&w->at[from + 1])) {
         emit_name(x, p, from);
         return x->count > 0;
     }
     size_t to = from < n ? name_end(w, from) : from;
+    const struct person_fact *last = x->count ? &x->out[x->count - 1] : NULL;
+    if (it_is && to > from && last && last->kind == FACT_NAME && last->negated) {
+        p->subject = last->subject; /* "my name isn't Bob, it's Rob" */
+        p->said_as = last->said_as;
+        x->correction = true;
+        emit_name(x, p, from);
+        return true;
+    }
     bool corrected = it_is && to < n && word_is(w, to, "not");
     bool answer = asked_for_name(x->asked) && (it_is || n <= 3) && from < n &&
                   (w->at[from].capital || looks_like_name(&w->at[from]) || n == 1) &&
@@ -637,7 +658,7 @@ static void read_sentence(struct extraction *x, struct str sentence, uint32_t at
             clause = str_sub(sentence, w.at[start].from, w.at[mark - 1].to - w.at[start].from);
         }
         uint32_t offset = at + w.at[start].from;
-        if (start && x->subject_text.n && word_is(&w, start, "and") && start + 1 < end &&
+        if (start && x->subject_text.n && word_among(w.at[start].norm, " and but ") && start + 1 < end &&
             word_among(w.at[start + 1].norm, shared_verbs)) {
             struct str rest =
                 str_sub(sentence, w.at[start + 1].from, w.at[end - 1].to - w.at[start + 1].from);

@@ -352,7 +352,9 @@ static bool about_anything(struct ask *q)
         q->out->everything = true;
         return true;
     }
-    if (!mine && !strong && !capital_inside(q))
+    bool who = word_is(w, q->from, "who") && q->from + 1 < w->count &&
+               !word_among(w->at[q->from + 1].norm, " is are was were ");
+    if (!mine && !strong && !who && !capital_inside(q))
         return false;
     if (!mine && !strong && !(q->told || word_among(w->at[q->from].norm, " who ")))
         return false;

@@ -103,8 +103,11 @@ static const char *const is_hosts[] = {"everything", "he",   "here",  "how",  "i
                                        "nothing",    "one",  "she",   "that", "there", "this",
                                        "what",       "when", "where", "who",  "why"};
 /* Words before which 's is "is" whoever the host ("my sister's a nurse"). */
-static const char *const is_followers[] = {"a",     "an", "at",    "called", "coming", "from", "getting",
-                                           "going", "in", "named", "not",    "so",     "very", "visiting"};
+static const char *const is_followers[] = {
+    "a",      "about",  "also",    "always", "an",    "at",      "been", "called",   "coming",
+    "dead",   "from",   "getting", "going",  "great", "having",  "ill",  "in",       "just",
+    "living", "lovely", "married", "my",     "named", "not",     "on",   "our",      "pregnant",
+    "really", "sick",   "so",      "still",  "the",   "turning", "very", "visiting", "working"};
 
 static const char *const stops[] = {
     "a",      "about",   "above",  "after",     "again",   "against", "all",     "also",   "am",
@@ -337,7 +340,8 @@ static bool read_word(struct str *rest, char *norm, size_t *n)
 static void settle_possessives(struct words *w)
 {
     for (size_t i = 0; i + 1 < w->count; i++)
-        if (str_eq(w->at[i].norm, STR("'s")) && !w->at[i].after && IN(is_followers, w->at[i + 1].norm))
+        if (str_eq(w->at[i].norm, STR("'s")) && !w->at[i].after &&
+            (IN(is_followers, w->at[i + 1].norm) || is_digit((unsigned char)w->at[i + 1].norm.p[0])))
             w->at[i].norm = STR("is");
 }
 
