@@ -23,11 +23,9 @@ bool settings_text(struct arena *a, const struct json *value, struct str *out)
         return true;
     case JSON_ARRAY:
         json_each (item, value) {
-            if (item->type != JSON_STRING || str_find_char(item->string, ',') != SIZE_MAX)
+            if (item->type != JSON_STRING)
                 return false;
-            if (item != value->child)
-                buf_add_char(&b, ',');
-            buf_add(&b, item->string);
+            config_list_add(&b, item->string);
         }
         *out = arena_str(a, buf_str(&b));
         return true;

@@ -1,6 +1,8 @@
 /* The schema tables, parsed once, and the check; see schema.h. */
 #include "api/schema.h"
 
+#include "base/nearest.h"
+
 #include "event/event.h"
 
 #include <math.h>
@@ -277,6 +279,17 @@ static bool check_type(struct check *c, const struct type *t, const struct json 
     }
 }
 
+static bool refuse_unknown(struct check *c, const struct type_field *fields, struct str name)
+{
+    struct nearest near = NEAREST(name);
+    char what[160];
+    for (const struct type_field *field = fields; field; field = field->next)
+        nearest_offer(&near, field->name);
+    snprintf(what, sizeof what, "is not known here; check its spelling or leave it out.%s",
+             nearest_hint(&near));
+    return refuse(c, ERR_UNKNOWN_FIELD, what);
+}
+
 static bool check_fields(struct check *c, const struct type_field *fields, const struct json *value)
 {
     json_each (member, value) {
@@ -285,7 +298,7 @@ static bool check_fields(struct check *c, const struct type_field *fields, const
             field = field->next;
         size_t before = enter(c, member->key);
         if (!field && !(c->flags & SCHEMA_TOLERANT))
-            return refuse(c, ERR_UNKNOWN_FIELD, "is not known here; check its spelling or leave it out.");
+            return refuse_unknown(c, fields, member->key);
         if (field && !check_type(c, field->type, member))
             return false;
         c->path[before] = '\0';

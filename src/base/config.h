@@ -148,7 +148,10 @@ void config_write_help(struct buf *to);       /* for --help: a line or two a set
 void config_write_markdown(struct buf *to);   /* tables for docs/OPERATIONS.md */
 void config_write_typescript(struct buf *to); /* interface Config */
 
-/* One value read and written as in the file, for tests and for other tables. */
+/* Appends a member to a LIST's text, quoted and escaped so that it reads back as it is. */
+void config_list_add(struct buf *to, struct str item);
+
+/* One value read as in the file, for other tables. */
 enum err config_duration(struct str text, uint64_t *ms, struct error *e);
 enum err config_size(struct str text, uint64_t *bytes, struct error *e);
 

@@ -211,6 +211,18 @@ static struct str list_word(struct arena *a, struct str *rest)
     return str_of(to, n);
 }
 
+void config_list_add(struct buf *to, struct str item)
+{
+    buf_add(to, to->n ? STR(",\"") : STR("\""));
+    for (size_t i = 0; i < item.n; i++) {
+        char c = item.p[i];
+        if (c == '"' || c == '\\' || c == '\n' || c == '\t')
+            buf_add_char(to, '\\');
+        buf_add_char(to, (char)(c == '\n' ? 'n' : c == '\t' ? 't' : c));
+    }
+    buf_add_char(to, '"');
+}
+
 static void read_list(struct arena *a, struct str text, bool append, struct config_list *list)
 {
     struct config_list before = append ? *list : (struct config_list){NULL, 0};

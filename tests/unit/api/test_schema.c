@@ -76,6 +76,9 @@ static void bodies_are_checked(void **state)
             assert_true(strlen(e.message) > 10);
     }
     assert_int_equal(check("Say", "{\"text\":\"a\",\"tone\":\"b\"}", SCHEMA_TOLERANT, NULL), ERR_OK);
+    struct error e = {0};
+    check("PersonaInput", "{\"traits\":{\"humour\":1}}", 0, &e);
+    assert_non_null(strstr(e.message, "Did you mean 'humor'?"));
 }
 
 int main(void)

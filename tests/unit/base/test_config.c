@@ -116,6 +116,23 @@ static void named_sections(void **state)
     assert_str(c.engine.default_name, "fast");
 }
 
+static void lists_read_back(void **state)
+{
+    (void)state;
+    static const char *const items[] = {"\n\n",        "a,b", " spaced ", "say \"x\"",
+                                        "back\\slash", "\t",  "\\n",      "plain"};
+    enum { COUNT = sizeof items / sizeof(char *) };
+    CLEANUP_BUF struct buf text = BUF_INIT;
+    for (size_t i = 0; i < COUNT; i++)
+        config_list_add(&text, str_c(items[i]));
+    assert_int_equal(config_set(&c, STR("engine.x.stop"), buf_str(&text), CONFIG_FROM_STORED, "t", NULL),
+                     ERR_OK);
+    const struct config_engine *x = config_engine(&c, STR("x"));
+    assert_int_equal(x->stop.n, COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_str(x->stop.v[i], items[i]);
+}
+
 static void precedence(void **state)
 {
     (void)state;
@@ -262,9 +279,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(defaults_are_allowed), TEST(types_are_read), TEST(named_sections),
-        TEST(precedence),           TEST(refusals),       TEST(checks),
-        TEST(secrets_stay_inside),  TEST(json_is_json),   TEST(documents),
+        TEST(defaults_are_allowed), TEST(types_are_read), TEST(named_sections), TEST(lists_read_back),
+        TEST(precedence),           TEST(refusals),       TEST(checks),         TEST(secrets_stay_inside),
+        TEST(json_is_json),         TEST(documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
