@@ -338,10 +338,11 @@ void reader_more(struct memory *m)
 
 bool reader_current(struct memory *m)
 {
-    struct reader *f = &m->reader;
+    const struct reader *f = &m->reader;
+    if (!atomic_load(&m->started)) /* the index's cursor is being read, or cannot be */
+        return !f->busy;
     bool full = m->writer.waiting > m->options.tail_max;
-    return full || (!f->busy && !f->again && !f->behind) || timer_armed(&f->retry) ||
-           !atomic_load(&m->started);
+    return full || timer_armed(&f->retry) || (!f->busy && !f->again && !f->behind);
 }
 
 /* ---- beginning ---- */

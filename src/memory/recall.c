@@ -41,6 +41,26 @@ static void answer(void *arg)
     op->done(op);
 }
 
+static void ask_index(struct recall *r) LOOP;
+
+/* The index was asked before something reached it that had left the tail when that was asked: neither holds
+ * it. */
+static bool fell_between(const struct recall *r)
+{
+    return r->search && r->search->op.err == ERR_OK && r->search->cursor < r->tail.indexed_pos && !r->again;
+}
+
+static LOOP void search_again(struct recall *r)
+{
+    index_op_free(&r->search->op);
+    if (r->around)
+        index_op_free(&r->around->op);
+    r->search = NULL;
+    r->around = NULL;
+    r->again = true;
+    ask_index(r);
+}
+
 /* One of the answers is here. */
 static LOOP void one_less(struct recall *r)
 {
@@ -53,6 +73,10 @@ static LOOP void one_less(struct recall *r)
     }
     if (r->answering) /* cancelled: answer() is on its way, and frees */
         return;
+    if (fell_between(r)) {
+        search_again(r);
+        return;
+    }
     recall_choose(r);
     answer(r);
 }
@@ -124,7 +148,7 @@ static void search_here(struct index_op *op)
     one_less(r);
 }
 
-static LOOP void ask_index(struct recall *r)
+static void ask_index(struct recall *r)
 {
     struct index_search *s = INDEX_NEW(search, SEARCH);
     struct str *words = arena_array(&s->op.arena, struct str, r->query.count);

@@ -14,6 +14,7 @@ struct recall {
     enum about about;
     unsigned open;  /* answers still to come */
     bool answering; /* cancelled; the answer is on its way */
+    bool again;     /* the index was asked a second time */
     uint64_t began_us;
     struct index_search *search;
     struct index_neighbours *around;

@@ -16,6 +16,7 @@ static bool in_scope(const struct moment *m, const struct tail_ask *ask)
 static void fill(const struct memory *m, struct tail_ask *ask)
 {
     size_t said = 0, stale = 0, skip = 0;
+    ask->indexed_pos = atomic_load(&m->indexed_pos);
     for (const struct batch *b = m->writer.first; b; b = b->next) {
         for (size_t i = 0; i < b->count; i++) {
             if (!in_scope(&b->moments[i], ask))

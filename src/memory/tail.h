@@ -18,6 +18,7 @@ struct tail_ask {
     struct memory *m;
     struct loop *from;
     struct id person, persona;
+    uint64_t indexed_pos;   /* what lies up to here is in the index, and not in this answer */
     struct arena arena;     /* the answer lies here; handed over with it */
     struct index_doc *said; /* newest TAIL_ANSWER_MAX of this scope, oldest first */
     size_t said_count;
