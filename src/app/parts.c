@@ -401,6 +401,8 @@ void parts_close(struct parts *p)
         rooms_free(p->rooms);
     if (p->engines)
         engines_free(p->engines);
+    if (p->memory)
+        memory_free(p->memory);
     if (p->personas)
         personas_free(p->personas);
     if (p->index)
