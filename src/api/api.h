@@ -17,6 +17,7 @@
 
 struct api;
 struct engines;
+struct workers;  /* loop/workers.h */
 struct settings; /* api/settings.h */
 
 /* The wire formats of events, by number: room_deps.encode in this order (encode.c). */

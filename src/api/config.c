@@ -62,7 +62,7 @@ static void write_row(struct jw *w, struct arena *a, const struct config *config
     jw_end_object(w);
 }
 
-void config_list(struct call *call)
+void handle_config_list(struct call *call)
 {
     size_t count = 0;
     const struct config_row *rows = config_rows(&count);
@@ -139,10 +139,10 @@ static void changed(struct call *call, struct settings_change *change)
 {
     on_loop();
     (void)change;
-    config_list(call);
+    handle_config_list(call);
 }
 
-void config_put(struct call *call)
+void handle_config_put(struct call *call)
 {
     struct error e = {0};
     struct settings_change *change = settings_change_new(SETTINGS_PLAIN, STR_NONE);

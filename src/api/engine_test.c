@@ -27,7 +27,7 @@ static void finished(struct generation *g, const struct gen_end *end)
     call_json(g->call, 200, buf_str(&b));
 }
 
-void engine_test(struct call *call)
+void handle_engine_test(struct call *call)
 {
     struct str name = call_param(call, 0);
     if (!engines_known(call->api->parts.engines, name)) {

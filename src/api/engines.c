@@ -55,7 +55,7 @@ static void write_scripted(struct jw *w, struct call *call)
     write_tail(w, call, STR("scripted"), true);
 }
 
-void engines_page(struct call *call)
+void handle_engines_page(struct call *call)
 {
     const struct config *config = call_config(call);
     CLEANUP_BUF struct buf b = BUF_INIT;
@@ -85,7 +85,7 @@ static void send_engine(struct call *call, struct str name, int status)
     call_json(call, status, buf_str(&b));
 }
 
-void engine_show(struct call *call)
+void handle_engine_show(struct call *call)
 {
     send_engine(call, call_param(call, 0), 200);
 }
@@ -158,7 +158,7 @@ static void change(struct call *call, struct str name, bool create)
     settings_change_call(call, c, create ? made : changed);
 }
 
-void engine_post(struct call *call)
+void handle_engine_post(struct call *call)
 {
     const struct json *name = json_get(call->body, "name");
     /* "default" is the name of a setting, engine.default. */
@@ -170,7 +170,7 @@ void engine_post(struct call *call)
         change(call, name->string, true);
 }
 
-void engine_put(struct call *call)
+void handle_engine_put(struct call *call)
 {
     struct str name = call_param(call, 0);
     const struct json *given = json_get(call->body, "name");
@@ -180,7 +180,7 @@ void engine_put(struct call *call)
         change(call, name, false);
 }
 
-void engine_delete(struct call *call)
+void handle_engine_delete(struct call *call)
 {
     struct str name = call_param(call, 0);
     if (!settings_name_ok(call, name) || !not_locked(call, name))

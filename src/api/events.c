@@ -48,7 +48,7 @@ static void stream(struct call *call, struct id room)
     follow_begin(follow_new(call, room), after, 0);
 }
 
-void events_get(struct call *call)
+void handle_events_get(struct call *call)
 {
     struct id room;
     if (!call_param_id(call, 0, "room", &room))

@@ -50,13 +50,13 @@ static void write_parts(struct jw *w, const struct part *parts)
     jw_end_object(w);
 }
 
-void health_live(struct call *call)
+void handle_health_live(struct call *call)
 {
     http_set_header(call->req, "Cache-Control", STR("no-store"));
     call_json(call, 200, STR("{\"status\":\"ok\"}"));
 }
 
-void health_ready(struct call *call)
+void handle_health_ready(struct call *call)
 {
     struct part parts[HEALTH_PARTS];
     bool ok = health_parts(call->api, parts);
@@ -70,7 +70,7 @@ void health_ready(struct call *call)
     call_json(call, ok ? 200 : 503, buf_str(&b));
 }
 
-void health_check(struct call *call)
+void handle_health_check(struct call *call)
 {
     struct part parts[HEALTH_PARTS], voice;
     bool ok = health_parts(call->api, parts);

@@ -61,7 +61,7 @@ static void room_known(struct call *call, struct room_op *op)
         store_op_free(&page->op);
 }
 
-void messages_page(struct call *call)
+void handle_messages_page(struct call *call)
 {
     struct id room;
     if (call_param_id(call, 0, "room", &room))
@@ -106,7 +106,7 @@ static struct room_op *op_new(struct call *call, enum room_verb verb)
     return op;
 }
 
-void message_show(struct call *call)
+void handle_message_show(struct call *call)
 {
     struct room_op *op = op_new(call, ROOM_GET);
     if (op)
@@ -128,7 +128,7 @@ static void edited(struct call *call, struct room_op *op)
     send_event(call, op, 200);
 }
 
-void message_patch(struct call *call)
+void handle_message_patch(struct call *call)
 {
     struct room_op *op = op_new(call, ROOM_EDIT);
     if (!op)
@@ -144,7 +144,7 @@ static void deleted(struct call *call, struct room_op *op)
     call_status(call, 204);
 }
 
-void message_delete(struct call *call)
+void handle_message_delete(struct call *call)
 {
     bool forget = false;
     struct room_op *op;
@@ -160,7 +160,7 @@ static void retrying(struct call *call, struct room_op *op)
     send_event(call, op, 201);
 }
 
-void message_retry(struct call *call)
+void handle_message_retry(struct call *call)
 {
     struct room_op *op = op_new(call, ROOM_RETRY);
     if (op)
@@ -182,7 +182,7 @@ static void cancelled(struct call *call, struct room_op *op)
     call_json(call, 200, buf_str(&b));
 }
 
-void turn_cancel(struct call *call)
+void handle_turn_cancel(struct call *call)
 {
     struct id room, turn;
     if (!call_param_id(call, 0, "room", &room) || !call_param_id(call, 1, "turn", &turn))

@@ -162,7 +162,7 @@ static void write_process(struct buf *b, const struct api *api)
     value(b, "build_info", "{version=\"" EIDOLON_VERSION "\"}", 1);
 }
 
-void metrics_get(struct call *call)
+void handle_metrics_get(struct call *call)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
     write_rooms(&b, call->api);

@@ -74,7 +74,7 @@ static void closed(struct http_req *req, bool complete)
     buf_release(&l->b);
 }
 
-void models_list(struct call *call)
+void handle_models_list(struct call *call)
 {
     struct listing *l = arena_new(call_arena(call), struct listing);
     call->state = l;
@@ -116,7 +116,7 @@ static void got_persona(struct call *call, struct personas_op *op)
     call_json(call, 200, buf_str(&b));
 }
 
-void model_show(struct call *call)
+void handle_model_show(struct call *call)
 {
     struct str name = call_param(call, 0);
     if (!str_starts(name, STR("engine/"))) {

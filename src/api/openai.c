@@ -241,7 +241,7 @@ static void to_engine(struct call *call, struct remembered *r, struct str name)
 
 enum { KEY_MAX = 512 };
 
-void completions_post(struct call *call)
+void handle_completions_post(struct call *call)
 {
     static const struct str prefix = STR_INIT("engine/");
     struct remembered *r = arena_new(call_arena(call), struct remembered);

@@ -202,22 +202,22 @@ static const struct {
     void (*handler)(struct call *);
     struct query list[6];
 } queries[] = {
-    {personas_page, {QUERY_LIMIT, QUERY_AFTER, {"deleted", "boolean", "The deleted ones instead."}}},
-    {rooms_page,
+    {handle_personas_page, {QUERY_LIMIT, QUERY_AFTER, {"deleted", "boolean", "The deleted ones instead."}}},
+    {handle_rooms_page,
      {QUERY_LIMIT,
       QUERY_AFTER,
       {"find", "string", "Part of the title."},
       {"deleted", "boolean", "The deleted ones instead."}}},
-    {messages_page,
+    {handle_messages_page,
      {QUERY_LIMIT,
       {"after", "integer(0..)", "Goes on after this number, in the page's order."},
       {"before", "integer(0..)", "Only below this number."},
       {"order", "\"asc\" | \"desc\"", "Oldest or newest first."},
       {"cleared", "boolean", "Also what was cleared."}}},
-    {events_get, {QUERY_LIMIT, {"after", "integer(0..)", "Only above this number."}}},
-    {message_delete, {{"forget", "boolean", "Erase it for good."}}},
-    {providers_page, {QUERY_LIMIT, QUERY_AFTER}},
-    {engines_page, {QUERY_LIMIT, QUERY_AFTER}},
+    {handle_events_get, {QUERY_LIMIT, {"after", "integer(0..)", "Only above this number."}}},
+    {handle_message_delete, {{"forget", "boolean", "Erase it for good."}}},
+    {handle_providers_page, {QUERY_LIMIT, QUERY_AFTER}},
+    {handle_engines_page, {QUERY_LIMIT, QUERY_AFTER}},
 };
 
 static void write_parameter(struct jw *w, struct str name, const char *in, const char *type, const char *doc)
@@ -268,7 +268,7 @@ static void write_parameters(struct jw *w, const struct route *route)
     if (route->flags & ROUTE_ETAG)
         write_parameter(w, route->method == HTTP_GET ? STR("If-None-Match") : STR("If-Match"), "header",
                         "string", "An ETag.");
-    if (route->handle == events_get)
+    if (route->handle == handle_events_get)
         write_parameter(w, STR("Last-Event-ID"), "header", "string", "Resumes a stream after this number.");
     jw_end_array(w);
 }
@@ -467,7 +467,7 @@ static void write_document(void)
     openapi_write(&document);
 }
 
-void openapi_get(struct call *call)
+void handle_openapi_get(struct call *call)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, write_document);

@@ -48,7 +48,7 @@ static void answer_page(struct call *call, struct personas_op *op)
     call_json(call, 200, buf_str(&b));
 }
 
-void personas_page(struct call *call)
+void handle_personas_page(struct call *call)
 {
     unsigned limit;
     bool deleted = false;
@@ -110,7 +110,7 @@ static void create(struct call *call)
     personas_create(call->api->parts.personas, &creation_new(call)->op);
 }
 
-void persona_post(struct call *call)
+void handle_persona_post(struct call *call)
 {
     idem_check(call, create, replay);
 }
@@ -121,7 +121,7 @@ static void duplicate(struct call *call)
     personas_duplicate(call->api->parts.personas, &creation_new(call)->op);
 }
 
-void persona_duplicate(struct call *call)
+void handle_persona_duplicate(struct call *call)
 {
     idem_check(call, duplicate, replay);
 }
@@ -158,14 +158,14 @@ static void import(struct call *call)
     personas_import(call->api->parts.personas, &deed->op);
 }
 
-void persona_import(struct call *call)
+void handle_persona_import(struct call *call)
 {
     idem_check(call, import, replay);
 }
 
 /* ---- one persona */
 
-void persona_show(struct call *call)
+void handle_persona_show(struct call *call)
 {
     personas_get(call->api->parts.personas, &deed_new(call, answer_persona)->op);
 }
@@ -180,12 +180,12 @@ static void update(struct call *call, enum persona_change how)
     personas_update(call->api->parts.personas, &deed->op, how);
 }
 
-void persona_put(struct call *call)
+void handle_persona_put(struct call *call)
 {
     update(call, PERSONA_REPLACE);
 }
 
-void persona_patch(struct call *call)
+void handle_persona_patch(struct call *call)
 {
     update(call, PERSONA_PATCH);
 }
@@ -197,7 +197,7 @@ static void deleted(struct call *call, struct personas_op *op)
     call_status(call, 204);
 }
 
-void persona_delete(struct call *call)
+void handle_persona_delete(struct call *call)
 {
     struct persona_deed *deed = deed_new(call, deleted);
     struct str given;
@@ -206,7 +206,7 @@ void persona_delete(struct call *call)
     personas_delete(call->api->parts.personas, &deed->op);
 }
 
-void persona_restore(struct call *call)
+void handle_persona_restore(struct call *call)
 {
     personas_restore(call->api->parts.personas, &deed_new(call, answer_persona)->op);
 }
@@ -224,7 +224,7 @@ static void answer_card(struct call *call, struct personas_op *op)
     call_json(call, 200, buf_str(&b));
 }
 
-void persona_card(struct call *call)
+void handle_persona_card(struct call *call)
 {
     struct str format = call_param(call, 1);
     if (str_eq(format, STR("json")))

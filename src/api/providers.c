@@ -142,7 +142,7 @@ void providers_write(struct jw *w, const struct api *api)
         write_provider(w, &config->providers[i]);
 }
 
-void providers_page(struct call *call)
+void handle_providers_page(struct call *call)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
     struct jw w;
@@ -170,7 +170,7 @@ static void send_provider(struct call *call, struct str name, int status)
     call_json(call, status, buf_str(&b));
 }
 
-void provider_show(struct call *call)
+void handle_provider_show(struct call *call)
 {
     send_provider(call, call_param(call, 0), 200);
 }
@@ -256,7 +256,7 @@ static void change(struct call *call, struct str name, bool create)
     settings_change_call(call, c, create ? made : changed);
 }
 
-void provider_post(struct call *call)
+void handle_provider_post(struct call *call)
 {
     const struct json *name = json_get(call->body, "name");
     if (name)
@@ -265,7 +265,7 @@ void provider_post(struct call *call)
         call_refuse_param(call, ERR_MISSING_FIELD, "name", "A provider needs a name.");
 }
 
-void provider_put(struct call *call)
+void handle_provider_put(struct call *call)
 {
     struct str name = call_param(call, 0);
     const struct json *given = json_get(call->body, "name");
@@ -275,7 +275,7 @@ void provider_put(struct call *call)
         change(call, name, false);
 }
 
-void provider_delete(struct call *call)
+void handle_provider_delete(struct call *call)
 {
     struct str name = call_param(call, 0);
     if (!settings_name_ok(call, name) || !not_locked(call, name))

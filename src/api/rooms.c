@@ -50,7 +50,7 @@ static void answer_page(struct call *call, struct store_op *op)
     call_json(call, 200, buf_str(&b));
 }
 
-void rooms_page(struct call *call)
+void handle_rooms_page(struct call *call)
 {
     unsigned limit;
     bool deleted = false;
@@ -121,14 +121,14 @@ static void open_room(struct call *call)
     call_room_either(call, op, opened);
 }
 
-void room_post(struct call *call)
+void handle_room_post(struct call *call)
 {
     idem_check(call, open_room, replay_room);
 }
 
 /* ---- one room */
 
-void room_show(struct call *call)
+void handle_room_show(struct call *call)
 {
     struct room_op *op = op_new(call, ROOM_GET);
     if (op)
@@ -147,12 +147,12 @@ static void change(struct call *call, bool all)
     call_room(call, op, answer_room);
 }
 
-void room_put(struct call *call)
+void handle_room_put(struct call *call)
 {
     change(call, true);
 }
 
-void room_patch(struct call *call)
+void handle_room_patch(struct call *call)
 {
     change(call, false);
 }
@@ -164,7 +164,7 @@ static void removed(struct call *call, struct room_op *op)
     call_status(call, 204);
 }
 
-void room_delete(struct call *call)
+void handle_room_delete(struct call *call)
 {
     uint64_t version;
     struct room_op *op;
@@ -174,7 +174,7 @@ void room_delete(struct call *call)
     call_room(call, op, removed);
 }
 
-void room_restore(struct call *call)
+void handle_room_restore(struct call *call)
 {
     struct room_op *op = op_new(call, ROOM_RESTORE);
     if (op)
@@ -193,27 +193,27 @@ static void set_state(struct call *call, enum room_state state)
     call_room(call, op, answer_room);
 }
 
-void room_start(struct call *call)
+void handle_room_start(struct call *call)
 {
     set_state(call, ROOM_RUNNING);
 }
 
-void room_pause(struct call *call)
+void handle_room_pause(struct call *call)
 {
     set_state(call, ROOM_PAUSED);
 }
 
-void room_stop(struct call *call)
+void handle_room_stop(struct call *call)
 {
     set_state(call, ROOM_STOPPED);
 }
 
-void room_idle(struct call *call)
+void handle_room_idle(struct call *call)
 {
     set_state(call, ROOM_IDLE);
 }
 
-void room_clear(struct call *call)
+void handle_room_clear(struct call *call)
 {
     struct room_op *op = op_new(call, ROOM_CLEAR);
     if (op)

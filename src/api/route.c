@@ -14,8 +14,8 @@ static const struct {
 static struct route table[] = {
 #define GROUP(name, files) {.group = name},
 #define ROUTE(method, pattern, handler, body, limit, scope, flags, request, response, status, summary)       \
-    {HTTP_##method, pattern, handler,  BODY_##body, limit,   SCOPE_##scope,                                  \
-     flags,         request, response, status,      summary, NULL},
+    {HTTP_##method, pattern, handle_##handler, BODY_##body, limit,   SCOPE_##scope,                          \
+     flags,         request, response,         status,      summary, NULL},
 #include "api/routes.def"
 #undef GROUP
 #undef ROUTE

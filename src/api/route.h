@@ -72,7 +72,7 @@ const char *route_method_name(enum http_method method);
 /* Every handler. */
 #define GROUP(name, files)
 #define ROUTE(method, pattern, handler, body, limit, scope, flags, request, response, status, summary)       \
-    void handler(struct call *call) LOOP;
+    void handle_##handler(struct call *call) LOOP;
 #include "api/routes.def"
 #undef GROUP
 #undef ROUTE

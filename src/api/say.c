@@ -168,7 +168,7 @@ static void say(struct call *call)
     call_room_either(call, op, said);
 }
 
-void message_post(struct call *call)
+void handle_message_post(struct call *call)
 {
     struct id room;
     if (call_param_id(call, 0, "room", &room))

@@ -19,7 +19,7 @@ static void write_session(struct call *call, const struct principal *who)
     call_json(call, 200, buf_str(&b));
 }
 
-void session_get(struct call *call)
+void handle_session_get(struct call *call)
 {
     write_session(call, &call->who);
 }
@@ -44,7 +44,7 @@ static bool own_page(struct call *call)
     return false;
 }
 
-void session_begin(struct call *call)
+void handle_session_begin(struct call *call)
 {
     char cookie[AUTH_COOKIE_MAX];
     const struct config *config = call_config(call);
@@ -64,7 +64,7 @@ void session_begin(struct call *call)
     write_session(call, &who);
 }
 
-void session_end(struct call *call)
+void handle_session_end(struct call *call)
 {
     if (!own_page(call))
         return;

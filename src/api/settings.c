@@ -169,8 +169,10 @@ static enum err load_kind(struct settings *s, enum settings_kind kind, struct er
         list->after = after;
         list->limit = LOAD_PAGE;
         enum err err = store_wait(s->store, &list->op);
+        /* Other parts keep documents of the kind "setting" too; ours has this name. */
         for (size_t i = 0; !err && i < list->count; i++)
-            remember_doc(&s->memory, &s->stored, kind, &list->rows[i]);
+            if (kind != SETTINGS_PLAIN || str_eq(list->rows[i].slug, STR(PLAIN_NAME)))
+                remember_doc(&s->memory, &s->stored, kind, &list->rows[i]);
         after = arena_str(&s->memory, list->next);
         more = !err && !str_empty(after);
         if (err && e)

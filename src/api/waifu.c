@@ -115,7 +115,7 @@ static void first_persona(struct call *call, struct personas_op *op)
     ask_begin(ask);
 }
 
-void chat_post(struct call *call)
+void handle_chat_post(struct call *call)
 {
     struct str text = json_get_str(call->body, "text", json_get_str(call->body, "message", STR_NONE));
     struct str session = json_get_str(call->body, "session_id", STR_NONE);
@@ -151,17 +151,17 @@ void chat_post(struct call *call)
 
 /* ---- not built yet */
 
-void not_yet_avatars(struct call *call)
+void handle_not_yet_avatars(struct call *call)
 {
     call_refuse(call, ERR_NOT_IMPLEMENTED, "Avatars are not built yet; personas have a portrait until then.");
 }
 
-void not_yet_tts(struct call *call)
+void handle_not_yet_tts(struct call *call)
 {
     call_refuse(call, ERR_NOT_IMPLEMENTED, "Speech is not built yet; read the text instead.");
 }
 
-void not_yet_asr(struct call *call)
+void handle_not_yet_asr(struct call *call)
 {
     call_refuse(call, ERR_NOT_IMPLEMENTED, "Listening is not built yet; send the text instead.");
 }

@@ -350,7 +350,7 @@ static void on_closed(struct ws *ws, unsigned code, void *arg)
     free(client);
 }
 
-void socket_open(struct call *call)
+void handle_socket_open(struct call *call)
 {
     static const struct ws_events events = {.message = on_message, .drain = on_drain, .closed = on_closed};
     struct client *client = heap_alloc(sizeof *client);
@@ -383,7 +383,7 @@ static void echo_closed(struct ws *ws, unsigned code, void *arg)
 /* Conformance suites send messages of 16 MiB. */
 enum { ECHO_MESSAGE_MAX = 32 << 20 };
 
-void socket_echo(struct call *call)
+void handle_socket_echo(struct call *call)
 {
     static const struct ws_events events = {.message = echo_message, .closed = echo_closed};
     struct ws_options options = {.max_message = ECHO_MESSAGE_MAX};
