@@ -226,7 +226,11 @@ static struct str naming(struct making *m, const struct found *f, size_t at)
             continue;
         if (i < at)
             return STR_NONE;
-        names[count++] = f->at[i]->value;
+        bool twice = false;
+        for (size_t k = 0; k < count; k++)
+            twice |= str_ieq(names[k], f->at[i]->value);
+        if (!twice)
+            names[count++] = f->at[i]->value;
     }
     static const char numbers[] = " two three four five six seven 2 3 4 5 6 some several ";
     struct str number = str_sub(said_as, 0, str_find_char(said_as, ' '));
@@ -245,9 +249,14 @@ static struct str clauses(struct making *m, const struct found *f, size_t most)
         const struct person_fact *fact = f->at[i];
         struct str part = fact->kind == FACT_NAME ? naming(m, f, i) : reflected(m, fact->clause);
         bool known = !part.n;
-        for (size_t k = from; k < f->count && fact->kind != FACT_NAME; k++)
-            known |=
-                f->at[k]->kind == FACT_NAME && f->at[k]->subject.n && str_eq(f->at[k]->clause, fact->clause);
+        /* "my sister Eva has two cats" says the name too; "I have a dog called Rex" is said by the name. */
+        for (size_t k = from; k < f->count; k++) {
+            bool same = str_eq(f->at[k]->clause, fact->clause),
+                 own = str_eq(f->at[k]->subject, fact->subject);
+            bool naming_it = f->at[k]->kind == FACT_NAME && f->at[k]->subject.n;
+            known |= same && fact->subject.n && fact->kind == FACT_NAME && f->at[k]->kind != FACT_NAME && own;
+            known |= same && fact->kind != FACT_NAME && naming_it && !own;
+        }
         for (size_t k = 0; k < count; k++)
             known |= str_find(parts[k], part) != SIZE_MAX;
         if (!known)
@@ -320,10 +329,12 @@ static struct str thing_of(struct making *m, const struct person_question *q)
         return STR("that");
     case FACT_HAVE:
         if (q->about.n)
-            return arena_printf(
-                a, "anything about %s%.*s",
-                q->about.p[q->about.n - 1] == 's' || str_find_char(q->about, ' ') != SIZE_MAX ? "" : "a ",
-                STR_ARG(q->about));
+            return arena_printf(a, "anything about %s%.*s",
+                                q->about.p[q->about.n - 1] == 's' || str_find_char(q->about, ' ') != SIZE_MAX
+                                    ? ""
+                                : strchr("aeiou", q->about.p[0]) ? "an "
+                                                                 : "a ",
+                                STR_ARG(q->about));
         return STR("what you have");
     case FACT_PLAN:
         return STR("what you have planned");
@@ -605,7 +616,7 @@ static bool answer_about(struct making *m, const struct person_question *q)
 
 bool answer_from_memory(struct making *m, const struct person_question *q)
 {
-    static const enum fact_kind have[] = {FACT_HAVE},
+    static const enum fact_kind have[] = {FACT_HAVE, FACT_PLAN},
                                 like[] = {FACT_LIKE, FACT_FAVOURITE, FACT_HOBBY, FACT_DISLIKE},
                                 dislike[] = {FACT_DISLIKE}, liking[] = {FACT_LIKE, FACT_FAVOURITE},
                                 hobby[] = {FACT_HOBBY}, allergy[] = {FACT_ALLERGY}, fear[] = {FACT_FEAR},
@@ -622,7 +633,7 @@ bool answer_from_memory(struct making *m, const struct person_question *q)
     case FACT_FAVOURITE:
         return answer_favourite(m, q);
     case FACT_HAVE:
-        return answer_filtered(m, q, have, 1);
+        return answer_filtered(m, q, have, 2);
     case FACT_LIKE:
         return q->yes_no ? answer_filtered(m, q, like, 4) : answer_filtered(m, q, liking, 2);
     case FACT_DISLIKE:

@@ -338,9 +338,11 @@ static void answer_person(struct making *m, struct candidates *c)
     bool young = (m->now & IF_FIRST) != 0,
          greeting = c->count && str_starts(m->rules->rules[c->at[0].rule].name, STR("greeting"));
     if (greeting && !count) {
-        if (use_rule(m, &m->rules->rules[c->at[0].rule], &c->at[0].match)) {
-            if (young && !ends_asking(buf_str(m->out)))
-                use_unfinished(m);
+        const struct rule *rule = &m->rules->rules[c->at[0].rule];
+        set_captures(m, &c->at[0].match);
+        if (say(m, rule, LINE_SAY)) {
+            if (!(young && !ends_asking(buf_str(m->out)) && use_unfinished(m)))
+                follow_up(m, rule);
             return;
         }
     }

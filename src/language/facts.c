@@ -483,6 +483,25 @@ static bool asked_for_name(struct str asked)
            str_find(asked, STR("Who are you")) != SIZE_MAX;
 }
 
+/* Whether a bare word can be the name that was asked for: surely if it is a known one; else only if the name
+ * was the last thing asked, and the word is no greeting, filler, feeling or trade. */
+static bool may_be_the_answer(struct extraction *x, const struct words *w, size_t i)
+{
+    const struct fact_tables *t = fact_tables();
+    struct str norm = w->at[i].norm;
+    if (!asked_for_name(x->asked))
+        return false;
+    if (map_get(&t->names, norm))
+        return true;
+    size_t marks = 0;
+    for (size_t k = 0; k < x->asked.n; k++)
+        marks += x->asked.p[k] == '?';
+    return marks == 1 && !word_is_stop(norm) && !pattern_in(t->patterns, "filler", norm) &&
+           !pattern_in(t->patterns, "feeling", norm) && !pattern_in(t->patterns, "occupation", norm) &&
+           !word_among(norm, " morning evening afternoon greetings hiya yo sup bye goodbye maybe whatever "
+                             "idk guess why nothing ");
+}
+
 /* "It's Ana", "Ana.", "No, Ana", "not Anna, Ana", "I meant Ana". */
 static bool read_bare_name(struct extraction *x, struct predicate *p)
 {
@@ -505,9 +524,8 @@ static bool read_bare_name(struct extraction *x, struct predicate *p)
         return true;
     }
     bool corrected = it_is && to < n && word_is(w, to, "not");
-    bool answer = asked_for_name(x->asked) && (it_is || n <= 3) && from < n &&
-                  (w->at[from].capital || looks_like_name(&w->at[from]) || n == 1) &&
-                  !pattern_in(fact_tables()->patterns, "feeling", w->at[from].norm);
+    bool answer = from < n && may_be_the_answer(x, w, from) && (it_is || n <= 3) && from < n &&
+                  (w->at[from].capital || looks_like_name(&w->at[from]) || n == 1);
     if (to == from || !(corrected || answer))
         return false;
     emit_name(x, p, from);

@@ -16,6 +16,7 @@ static const char *const told[] = {
     "My sister is called Eva, she lives in Oslo. She has two kids.",
     "My mum's name is Helga",
     "I have a dog named Rex and two cats, Tom and Jerry",
+    "my cousin Lou has a red boat",
     "I don't have a car",
     "I'm allergic to peanuts",
     "my favorite color is green",
@@ -100,7 +101,9 @@ static const char *const asked[][3] = {
     {"what's my favourite food?", "favourite food", "!green"},
     {"what's my phone number?", "phone number", NULL},
     {"what did I study?", "what you study", NULL},
-    {"what is my cousin called?", "cousin", "!Eva"},
+    {"what is my cousin called?", "Lou", "!Eva"},
+    {"what did I tell you about my cousin?", "Lou has a red boat", NULL},
+    {"what is my uncle called?", "uncle", "!Eva"},
     {"where does my mother live?", "where your mother lives", "!Oslo"},
     {"how old is my sister?", "how old your sister is", "!34"},
     {"what am I afraid of?", "afraid", "!peanuts"},
@@ -188,9 +191,8 @@ static void picks_up_an_unfinished_topic(void **state)
     talk_new_room(&t);
     t.now_ms += 3600 * 1000;
     struct str reply = talk_say(&t, "hello");
-    struct str next = talk_say(&t, "hi again");
-    if (!contains(reply, "your exam") && !contains(next, "your exam"))
-        fail_msg("'%.*s' and '%.*s' do not ask about the exam", STR_ARG(reply), STR_ARG(next));
+    if (!contains(reply, "your exam"))
+        fail_msg("'%.*s' does not ask about the exam", STR_ARG(reply));
     talk_end(&t);
 }
 

@@ -87,6 +87,10 @@ static void a_bare_answer_is_a_name_when_asked(void **state)
     assert_str(facts_of(&a, "Ana", "What's your name?"), "name=Ana");
     assert_str(facts_of(&a, "it's ana", "What should I call you?"), "name=ana");
     assert_str(facts_of(&a, "Lisbon", "Where are you now?"), "");
+    assert_str(facts_of(&a, "hello", "I'm Mia. What should I call you? And how are you, really?"), "");
+    assert_str(facts_of(&a, "hello", "What should I call you?"), "");
+    assert_str(facts_of(&a, "Fine", "What should I call you? And how are you?"), "");
+    assert_str(facts_of(&a, "Kenji", "What should I call you? And how are you?"), "name=Kenji");
     arena_release(&a);
 }
 
