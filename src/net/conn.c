@@ -93,7 +93,7 @@ struct conn *conn_new(struct net_loop *nl, int fd, SSL *ssl, const struct http_a
     c->ssl = ssl;
     c->app = app;
     c->serial = ++nl->serial;
-    c->in.max = READ_BUFFER + nl->net->limits.head_bytes + nl->net->limits.pipeline_bytes;
+    c->in.max = READ_BUFFER + nl->limits.head_bytes + nl->limits.pipeline_bytes;
     if (uv_poll_init(nl->uv, &c->poll, fd) != 0) {
         free(c);
         return NULL;
@@ -106,7 +106,7 @@ struct conn *conn_new(struct net_loop *nl, int fd, SSL *ssl, const struct http_a
     if (ssl) {
         COUNT(nl, open_tls, 1);
         c->state = CONN_HANDSHAKE;
-        wheel_set(c, nl->net->limits.handshake_ms);
+        wheel_set(c, nl->limits.handshake_ms);
     } else {
         c->state = CONN_HTTP;
         COUNT(nl, open_http, 1);

@@ -99,6 +99,7 @@ struct net_counts {
 
 struct net_loop {
     struct net *net;
+    struct net_limits limits; /* this loop's copy: changed only on it */
     struct loop *loop;
     uv_loop_t *uv; /* set on the loop itself, by its first listener */
     struct conn **slots;
@@ -123,7 +124,6 @@ struct net_loop {
 
 struct net {
     struct loops *loops;
-    struct net_limits limits;
     struct net_config config;
     char *csp;
     struct net_loop *parts; /* one per loop */
@@ -131,7 +131,7 @@ struct net {
     _Atomic unsigned connections;
     struct net_listener *listeners;
     struct net_tls *tls;
-    struct map *per_ip; /* NULL: no such limit */
+    struct map *per_ip; /* address -> connections, while there is such a limit */
     uv_mutex_t mutex;   /* per_ip, stop */
     uv_cond_t stopped;
     unsigned parts_left;
@@ -156,7 +156,7 @@ static inline uint64_t conn_now(const struct conn *c)
 }
 static inline const struct net_limits *conn_limits(const struct conn *c)
 {
-    return &c->nl->net->limits;
+    return &c->nl->limits;
 }
 struct peer conn_peer(const struct conn *c);
 void conn_update(struct conn *c) LOOP; /* what to poll for */
@@ -179,7 +179,8 @@ size_t http_input(struct conn *c, char *p, size_t n) LOOP;
 void http_settle(struct conn *c) LOOP;
 void http_eof(struct conn *c) LOOP;
 void http_deadline(struct conn *c) LOOP;
-void http_drained(struct conn *c, bool empty) LOOP; /* the queue fell to drain_bytes, or is empty */
+/* The queue is empty, or (drained) fell to drain_bytes after having been above. */
+void http_drained(struct conn *c, bool drained) LOOP;
 void http_gone(struct conn *c) LOOP;
 void http_stop(struct conn *c) LOOP;
 void http_ready(struct conn *c) LOOP; /* a new connection may send its first request */

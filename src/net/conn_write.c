@@ -209,7 +209,7 @@ void conn_flush(struct conn *c)
     if (drained)
         c->above_drain = false;
     if (c->state == CONN_HTTP && (drained || !c->out))
-        http_drained(c, !c->out);
+        http_drained(c, drained);
     else if (c->state == CONN_WS && drained)
         ws_drained(c);
     if (conn_dead(c))

@@ -276,9 +276,10 @@ void http_deadline(struct conn *c)
     }
 }
 
-void http_drained(struct conn *c, bool empty)
+void http_drained(struct conn *c, bool drained)
 {
     struct http *h = c->http;
+    bool empty = !c->out;
     if (!h) {
         if (empty && c->paused)
             conn_pause(c, false);
@@ -288,7 +289,7 @@ void http_drained(struct conn *c, bool empty)
     }
     if (empty && h->file_left)
         file_pump(h);
-    else if (h->streaming && !h->answered && h->req.on_drain)
+    else if (drained && h->streaming && !h->answered && h->req.on_drain)
         h->req.on_drain(&h->req);
     if (!conn_dead(c) && c->http == h && h->answered)
         conn_later(c);

@@ -21,9 +21,10 @@ static const char busy_answer[] =
     "The server is full; try again in a moment\n";
 
 /* Reserves a place under the limits; the connection gives it back when it is closed. */
-static bool admit(struct net *net)
+static bool admit(struct net_loop *nl)
 {
-    if (atomic_fetch_add(&net->connections, 1) >= net->limits.connections) {
+    struct net *net = nl->net;
+    if (atomic_fetch_add(&net->connections, 1) >= nl->limits.connections) {
         atomic_fetch_sub(&net->connections, 1);
         return false;
     }
@@ -39,11 +40,12 @@ static struct str ip_key(const struct conn *c)
 static bool admit_ip(struct conn *c)
 {
     struct net *net = c->nl->net;
-    if (!net->per_ip || c->unix_socket)
+    unsigned limit = c->nl->limits.connections_per_ip;
+    if (limit == UINT32_MAX || c->unix_socket || conn_peer(c).loopback)
         return true;
     uv_mutex_lock(&net->mutex);
     uintptr_t count = (uintptr_t)map_get(net->per_ip, ip_key(c));
-    bool ok = count < net->limits.connections_per_ip;
+    bool ok = count < limit;
     if (ok)
         map_set(net->per_ip, ip_key(c), (void *)(count + 1));
     uv_mutex_unlock(&net->mutex);
@@ -80,7 +82,7 @@ static void welcome(struct listener_part *part, int fd) LOOP
 {
     struct net_loop *nl = part->nl;
     struct net_listener *l = part->listener;
-    if (!admit(nl->net)) {
+    if (!admit(nl)) {
         refuse_fd(nl, fd, l->tls != NULL);
         return;
     }

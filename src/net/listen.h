@@ -18,7 +18,7 @@ struct net_listener;
 /* Every limit has a name; 0 in a field means "the default" (net_limits_default). Bytes, or milliseconds. */
 struct net_limits {
     unsigned connections;        /* of the whole server; beyond it a new one gets 503 */
-    unsigned connections_per_ip; /* per remote address; default: no limit */
+    unsigned connections_per_ip; /* of one remote address that is not loopback; default: no limit */
     unsigned head_bytes;         /* request line and headers together: 431 (414 for the line alone) */
     unsigned header_count;       /* 431 */
     unsigned pipeline_bytes;     /* read ahead while a request is being answered */
@@ -32,9 +32,9 @@ struct net_limits {
     unsigned body_step;
     unsigned write_ms;     /* without any progress while bytes wait */
     unsigned handshake_ms; /* TLS */
-    unsigned ping_ms;      /* an idle WebSocket is pinged, an idle event stream gets a comment */
-    unsigned pong_ms;      /* and is dropped when it stays silent for this long after */
-    unsigned close_ms;     /* WebSocket close handshake; lingering close of a connection */
+    unsigned ping_ms;  /* an idle WebSocket is pinged, an event stream gets a comment; UINT32_MAX: never */
+    unsigned pong_ms;  /* and is dropped when it stays silent for this long after */
+    unsigned close_ms; /* WebSocket close handshake; lingering close of a connection */
 };
 extern const struct net_limits net_limits_default;
 
@@ -54,6 +54,9 @@ struct net_config {
 
 /* Also ignores SIGPIPE for the process. `config` is copied. */
 enum err net_new(struct loops *loops, const struct net_config *config, struct net **out, struct error *e);
+
+/* New limits from now on, on every loop (what already waits keeps its deadline). Any thread. */
+void net_set_limits(struct net *net, const struct net_limits *limits);
 
 /* TLS from PEM files (the chain, leaf first; its key). Kept by the net; listeners refer to it. */
 struct net_tls;

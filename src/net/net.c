@@ -69,22 +69,46 @@ enum err net_new(struct loops *loops, const struct net_config *config, struct ne
     struct net *net = heap_alloc(sizeof *net);
     net->loops = loops;
     net->config = *config;
-    net->limits = config->limits;
-    fill_limits(&net->limits);
+    struct net_limits limits = config->limits;
+    fill_limits(&limits);
     net->csp = heap_cstr(str_c(config->csp ? config->csp : NET_CSP_DEFAULT));
     net->part_count = loops_count(loops);
     net->parts = heap_alloc(net->part_count * sizeof *net->parts);
     for (unsigned i = 0; i < net->part_count; i++) {
         net->parts[i].net = net;
+        net->parts[i].limits = limits;
         net->parts[i].loop = loops_get(loops, i);
     }
-    if (net->limits.connections_per_ip != UINT32_MAX)
-        net->per_ip = heap_alloc(sizeof *net->per_ip);
+    net->per_ip = heap_alloc(sizeof *net->per_ip);
     uv_mutex_init(&net->mutex);
     uv_cond_init(&net->stopped);
     net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     *out = net;
     return ERR_OK;
+}
+
+struct new_limits {
+    struct net_loop *nl;
+    struct net_limits limits;
+};
+
+static void take_limits(void *arg)
+{
+    on_loop();
+    struct new_limits *n = arg;
+    n->nl->limits = n->limits;
+    free(n);
+}
+
+void net_set_limits(struct net *net, const struct net_limits *limits)
+{
+    for (unsigned i = 0; i < net->part_count; i++) {
+        struct new_limits *n = heap_alloc(sizeof *n);
+        n->nl = &net->parts[i];
+        n->limits = *limits;
+        fill_limits(&n->limits);
+        loop_call(net->parts[i].loop, take_limits, n);
+    }
 }
 
 void net_part_check(struct net_loop *nl)
@@ -183,8 +207,7 @@ void net_free(struct net *net)
     for (unsigned i = 0; i < net->part_count; i++)
         net_loop_release(&net->parts[i]);
     tls_free_all(net);
-    if (net->per_ip)
-        map_release(net->per_ip);
+    map_release(net->per_ip);
     free(net->per_ip);
     if (net->spare_fd >= 0)
         close(net->spare_fd);

@@ -84,18 +84,18 @@ CONF
 broadcast() {
     local ours peer
     start cast "$bin/net_server" 1
-    ours=($(RUNS=3 runs cpu_us p50_ms p99_ms delivered -- cast "$pid" "$port" 2000 100 200))
+    ours=($(RUNS=3 runs cpu_us user_us p50_ms p99_ms delivered -- cast "$pid" "$port" 2000 100 200))
     kill "$pid"
-    echo "broadcast, 2000 at 50/s  eidolon  ${ours[0]} us CPU a message, p50 ${ours[1]} ms, p99 ${ours[2]} ms, ${ours[3]} of 200000"
+    echo "broadcast, 2000 at 50/s  eidolon  ${ours[0]} us CPU a message (${ours[1]} of them its own, the rest the kernel's), p50 ${ours[2]} ms, p99 ${ours[3]} ms, ${ours[4]} of 200000"
     local modules=${MODULES:-$PWD/tests/package.json}
     if ! node -e "require('module').createRequire('$modules')('ws')" 2>/dev/null; then
         echo "                         npm's ws is not installed (npm --prefix tests ci)"
         return
     fi
     start peer node tests/bench/ws_peer.mjs "$modules"
-    peer=($(RUNS=3 runs cpu_us p50_ms p99_ms delivered -- cast "$pid" "$port" 2000 100 200))
+    peer=($(RUNS=3 runs cpu_us user_us p50_ms p99_ms delivered -- cast "$pid" "$port" 2000 100 200))
     kill "$pid"
-    echo "                         ws       ${peer[0]} us CPU a message, p50 ${peer[1]} ms, p99 ${peer[2]} ms, ${peer[3]} of 200000"
+    echo "                         ws       ${peer[0]} us CPU a message (${peer[1]}), p50 ${peer[2]} ms, p99 ${peer[3]} ms, ${peer[4]} of 200000"
     echo "                         ratio    $(ratio "${ours[0]}" "${peer[0]}") (CPU, ours to ws)"
 }
 

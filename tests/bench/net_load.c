@@ -42,7 +42,7 @@ static uint64_t now_us(void)
 }
 
 /* CPU of the whole process in microseconds: utime and stime, in ticks of 10 ms. */
-static double cpu_us(const char *pid)
+static double cpu_split_us(const char *pid, double *user_us)
 {
     char path[64], text[1024];
     unsigned long user = 0, sys = 0;
@@ -53,7 +53,14 @@ static double cpu_us(const char *pid)
     fclose(f);
     const char *after = strrchr(text, ')');
     sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys);
+    *user_us = (double)user * 1e6 / (double)sysconf(_SC_CLK_TCK);
     return (double)(user + sys) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double cpu_us(const char *pid)
+{
+    double user;
+    return cpu_split_us(pid, &user);
 }
 
 static long resident_kib(const char *pid)
@@ -162,7 +169,7 @@ static void cast(const char *pid, int port, int count, int messages, int size)
     memset(go + 2, 0, 4);
     memcpy(go + 6, text, (size_t)n);
     usleep(300000);
-    double cpu = cpu_us(pid);
+    double user, user_end, cpu = cpu_split_us(pid, &user);
     if (send(fds[0], go, (size_t)n + 6, 0) < 0)
         fail("send");
     struct epoll_event ev[256];
@@ -183,10 +190,11 @@ static void cast(const char *pid, int port, int count, int messages, int size)
             }
         }
     }
-    cpu = cpu_us(pid) - cpu;
+    cpu = cpu_split_us(pid, &user_end) - cpu;
     qsort(delay, (size_t)got, sizeof *delay, by_value);
-    printf("delivered=%ld of=%ld cpu_us=%.2f p50_ms=%.2f p99_ms=%.2f\n", got, want, cpu / (double)got,
-           delay[got / 2] / 1000.0, delay[got * 99 / 100] / 1000.0);
+    printf("delivered=%ld of=%ld cpu_us=%.2f user_us=%.2f p50_ms=%.2f p99_ms=%.2f\n", got, want,
+           cpu / (double)got, (user_end - user) / (double)got, delay[got / 2] / 1000.0,
+           delay[got * 99 / 100] / 1000.0);
 }
 
 static void idle(const char *pid, int port, int count, int tls)

@@ -1,6 +1,11 @@
 /* HTTP over real sockets: keep-alive, bodies, refusals, ranges, streams, limits, many loops. */
 #include "serve.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <signal.h>
+#include <sys/wait.h>
+
 #define END "Host: x\r\nConnection: close\r\n\r\n"
 
 static char out[1 << 20];
@@ -381,6 +386,112 @@ static void many_connections(void **state)
     assert_true(net_counters(server.net).open_http <= 10);
 }
 
+/* A connection from an address of this machine that is not loopback; -1 where there is none. */
+static int connect_from_outside(int port)
+{
+    struct ifaddrs *list = NULL;
+    int fd = -1;
+    getifaddrs(&list);
+    for (struct ifaddrs *i = list; i && fd < 0; i = i->ifa_next) {
+        if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_LOOPBACK) ||
+            !(i->ifa_flags & IFF_UP))
+            continue;
+        struct sockaddr_in a = *(struct sockaddr_in *)(void *)i->ifa_addr;
+        a.sin_port = htons((uint16_t)port);
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
+            close(fd);
+            fd = -1;
+        }
+    }
+    freeifaddrs(list);
+    return fd;
+}
+
+static void connections_per_address(void **state)
+{
+    (void)state;
+    struct error e;
+    struct net_listener *l = NULL;
+    struct net_limits limits = {.connections_per_ip = 2};
+    assert_int_equal(net_listen_tcp(server.net, ":0", &test_app, NULL, &l, &e), ERR_OK);
+    net_set_limits(server.net, &limits); /* live */
+    usleep(20000);
+    int fds[3];
+    for (int i = 0; i < 3; i++) {
+        fds[i] = connect_from_outside(net_listener_port(l));
+        if (fds[i] < 0) {
+            print_message("no address but loopback here\n");
+            return;
+        }
+        usleep(20000);
+    }
+    assert_has(client_all(fds[2], out, sizeof out), "503 Service Unavailable");
+    close(fds[0]);
+    usleep(50000);
+    int again = connect_from_outside(net_listener_port(l));
+    client_say(again, "GET /hello HTTP/1.1\r\n" END);
+    assert_has(client_all(again, out, sizeof out), "\r\n\r\nhello");
+    close(again);
+    close(fds[1]);
+    close(fds[2]);
+    assert_has(ask("GET /hello HTTP/1.1\r\n" END, out, sizeof out), "\r\n\r\nhello"); /* loopback is free */
+    net_set_limits(server.net, &net_limits_default);
+}
+
+static int serve_inherited(void)
+{
+    struct loops *loops;
+    struct net *net;
+    struct net_config config = {.hsts = false};
+    struct error e;
+    unsigned count = 0;
+    if (loops_new(1, &loops, &e))
+        return 1;
+    loops_start(loops);
+    if (net_new(loops, &config, &net, &e) || net_listen_inherited(net, &test_app, NULL, &count, &e) ||
+        count != 1)
+        return 1;
+    return pause();
+}
+
+/* As systemd does it: a listening socket at descriptor 3 and two variables. */
+static void inherited_socket(void **state)
+{
+    (void)state;
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t n = sizeof a;
+    char pid[16];
+    struct error e;
+    unsigned count = 9;
+    assert_int_equal(net_listen_inherited(server.net, &test_app, NULL, &count, &e), ERR_OK);
+    assert_int_equal(count, 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 10), 0);
+    getsockname(fd, (struct sockaddr *)&a, &n);
+    /* Descriptor 3 belongs to a loop here, so the net gets a process of its own: serve_inherited(). */
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(fd, 3);
+        fcntl(3, F_SETFD, 0);
+        snprintf(pid, sizeof pid, "%d", (int)getpid());
+        setenv("LISTEN_PID", pid, 1);
+        setenv("LISTEN_FDS", "1", 1);
+        execl("/proc/self/exe", "test_http", "inherited", NULL);
+        _exit(1);
+    }
+    close(fd);
+    int c = client_to(ntohs(a.sin_port));
+    client_say(c, "GET /hello HTTP/1.1\r\n" END);
+    struct str answer = client_all(c, out, sizeof out);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_has(answer, "\r\n\r\nhello");
+    close(c);
+}
+
 static void slow_loris(void **state)
 {
     (void)state;
@@ -451,8 +562,10 @@ static int teardown(void **state)
     return rmdir(folder);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "inherited") == 0)
+        return serve_inherited();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pipelining_is_capped),
         cmocka_unit_test(small_get),
@@ -472,6 +585,8 @@ int main(void)
         cmocka_unit_test(port_collides),
         cmocka_unit_test(unix_socket),
         cmocka_unit_test(many_connections),
+        cmocka_unit_test(connections_per_address),
+        cmocka_unit_test(inherited_socket),
         cmocka_unit_test(slow_loris),
         cmocka_unit_test(graceful_stop),
     };
