@@ -1,0 +1,43 @@
+# The web app: SvelteKit's static build, compressed and put into the executable as `webapp_assets` (net/asset.h).
+#
+#   make web        build/gen/webapp.c and what it includes
+#   make web-dev    the dev server of the page, in front of an Eidolon at EIDOLON_URL (default 127.0.0.1:8080)
+#   make test-web   drives Chromium against build/eidolon; screenshots go to build/screenshots
+#   make WEB=off    an executable without the page, where node is not to be had
+#
+# Only the executable links it; unit tests need no node. It is built again when a file of web/ changes.
+
+WEB ?= on
+NPM ?= npm
+WEB_SOURCES := $(shell find web/src web/static -type f 2>/dev/null) $(wildcard web/*.js web/*.mjs web/*.ts web/*.json) web/.npmrc
+
+web/node_modules/.stamp: web/package.json web/package-lock.json web/.npmrc
+	@command -v $(NPM) >/dev/null || { echo "The web app needs node and npm: run tools/install build, or build without it: make WEB=off" >&2; exit 1; }
+	$(NPM) --prefix web ci --silent --no-audit --no-fund
+	@touch $@
+
+$(GEN)/webapp.c: web/node_modules/.stamp $(WEB_SOURCES) tools/webapp.mjs
+	$(NPM) --prefix web run --silent build >$(GEN)/webapp.log 2>&1 || { cat $(GEN)/webapp.log >&2; exit 1; }
+	node tools/webapp.mjs web/build $(GEN)
+
+$(OUT)/obj/gen/webapp.o: $(GEN)/webapp.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+ifeq ($(WEB),on)
+$(OUT)/eidolon: $(OUT)/obj/gen/webapp.o
+endif
+
+web: $(GEN)/webapp.c
+
+web-dev: web/node_modules/.stamp
+	$(NPM) --prefix web run dev
+
+tests/node_modules/.stamp: tests/package.json tests/package-lock.json tests/.npmrc
+	$(NPM) --prefix tests ci --silent --no-audit --no-fund
+	@touch $@
+
+test-web: build/eidolon tests/node_modules/.stamp
+	node --test --test-reporter spec --test-concurrency 1 tests/web/*.test.mjs
+
+.PHONY: web web-dev test-web
