@@ -10,7 +10,7 @@ FUZZ_S ?= 600
 FUZZ_FLAGS := -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # What is fuzzed is compiled once more, so that its code is instrumented for coverage.
-FUZZED := $(filter-out src/base/share.c,$(wildcard src/base/*.c src/loop/*.c src/net/*.c))
+FUZZED := $(filter-out src/base/share.c,$(wildcard src/base/*.c src/loop/*.c src/net/*.c) src/engine/sse.c src/engine/openai_answer.c src/engine/gen.c)
 
 build/fuzz/obj/%.o: src/%.c
 	@mkdir -p $(@D)

@@ -41,6 +41,7 @@ void handle_engine_test(struct call *call)
     g->request.messages = message;
     g->request.message_count = 1;
     g->request.stream = true;
+    g->request.alone = true; /* a fallback's answer would say nothing about this engine */
     g->request.sampling.max_tokens = TEST_TOKENS;
     g->finished = finished;
     generation_start(g, name);

@@ -6,6 +6,7 @@
 #include "api/call.h"
 
 #include "base/clock.h"
+#include "engine/meter.h"
 #include "memory/memory.h"
 
 #include <stdio.h>
@@ -169,6 +170,7 @@ void handle_metrics_get(struct call *call)
     write_net(&b, call->api);
     write_store(&b, call->api);
     write_loops(&b, call->api);
+    engine_metrics_write(&b);
     write_process(&b, call->api);
     http_set_header(call->req, "Cache-Control", STR("no-store"));
     http_reply(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&b));
