@@ -17,8 +17,8 @@ const CAST: Record<string, Look> = {
     philosopher: { hue: 272, second: 90, lobes: 3, depth: 0.05, more: 6, fine: 0.015, twist: 0.34, eyes: { width: 7, height: 15, apart: 17, tilt: 0, round: 3.5 } },
     comedian: { hue: 62, second: 20, lobes: 5, depth: 0.09, more: 2, fine: 0.03, twist: 0.12, eyes: { width: 13, height: 17, apart: 19, tilt: 8, round: 6.5 } },
     scientist: { hue: 232, second: 180, lobes: 6, depth: 0.045, more: 12, fine: 0.02, twist: 0.26, eyes: { width: 12, height: 12, apart: 19, tilt: 0, round: 6 } },
-    mia: { hue: 30, second: 350, lobes: 8, depth: 0.05, more: 4, fine: 0.02, twist: 0.2, eyes: { width: 11, height: 16, apart: 18, tilt: -4, round: 5.5 } },
-    solene: { hue: 354, second: 300, lobes: 4, depth: 0.11, more: 8, fine: -0.03, twist: 0.08, eyes: { width: 8, height: 15, apart: 18, tilt: 13, round: 3 } },
+    mia: { hue: 356, second: 50, lobes: 8, depth: 0.05, more: 4, fine: 0.02, twist: 0.2, eyes: { width: 11, height: 16, apart: 18, tilt: -4, round: 5.5 } },
+    solene: { hue: 22, second: 340, lobes: 4, depth: 0.11, more: 8, fine: -0.03, twist: 0.08, eyes: { width: 8, height: 15, apart: 18, tilt: 13, round: 3 } },
     lyra: { hue: 310, second: 210, lobes: 3, depth: 0.08, more: 7, fine: 0.03, twist: 0.55, eyes: { width: 9, height: 17, apart: 17, tilt: -10, round: 4.5 } },
     kimi: { hue: 165, second: 225, lobes: 7, depth: 0.03, more: 14, fine: 0.018, twist: 0.42, eyes: { width: 10, height: 13, apart: 20, tilt: 3, round: 5 } },
 };
