@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HEARD_MAX = 4000, RANK_DANGER = 90, RANK_TOLD = 45, RANK_ASKED = 60, YOUNG_ROOM = 4, SHORT_WORDS = 4 };
+enum { HEARD_MAX = 4000, RANK_DANGER = 90, RANK_TOLD = 45, RANK_TOPIC = 25, YOUNG_ROOM = 4, SHORT_WORDS = 4 };
 
 struct candidate {
     uint32_t rule;
@@ -318,7 +318,11 @@ static void improvise(struct making *m, const struct person_fact *facts, size_t 
 
 static void answer_persona(struct making *m, struct candidates *c)
 {
-    if (!use_candidates(m, c, 0, RANK_ASKED) && !use_named(m, "to-persona") && !use_named(m, "musing"))
+    /* Among personas: now the topic, now what the other said of it; what is asked of a program is left to
+     * people. */
+    bool topic = roll(m, 2) && use_candidates(m, c, RANK_TOPIC, RANK_TOLD);
+    if (!topic && !use_named(m, "to-persona") && !use_candidates(m, c, RANK_TOPIC, RANK_TOLD) &&
+        !use_named(m, "musing"))
         improvise(m, NULL, 0);
 }
 
@@ -372,7 +376,7 @@ static void look_around(struct making *m)
     words_of(&m->arena, m->heard, &m->words);
     if (last->author != SCRIPTED_PERSON) {
         m->now |= IF_PERSONA;
-        set_var(m, "other", last->name);
+        set_var(m, "other", str_starts(last->name, STR("The ")) ? str_from(last->name, 4) : last->name);
     }
     for (size_t i = 0; i < in->transcript_count; i++)
         if (in->transcript[i].author != SCRIPTED_PERSON) {
