@@ -28,8 +28,8 @@ void wheel_look(struct conn *c)
 {
     struct net_loop *nl = c->nl;
     uint64_t due = earliest(c);
-    if (!due)
-        return;
+    if (!due || conn_dead(c))
+        return; /* a conn may die while a callback that will set its deadline is on the stack */
     wheel_start(nl);
     uint64_t at = due / WHEEL_TICK_MS + 1;
     if (c->wheel_prev && c->wheel_at <= at)
