@@ -193,6 +193,21 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Where the time of a turn went, on the average. */
+static void print_steps(struct house *h)
+{
+    struct room_stats stats;
+    struct index_stats search;
+    rooms_stats(h->rooms, &stats);
+    index_stats(h->index, &search);
+    printf("  steps_mean_us");
+    for (unsigned s = 0; s < STEP_COUNT; s++)
+        printf(" %s=%.0f", turn_step_names[s],
+               (double)stats.step_us_sum[s] / (double)(stats.step_count[s] ? stats.step_count[s] : 1));
+    printf(" search_mean_us=%.0f\n",
+           (double)search.search_us_sum / (double)(search.searches ? search.searches : 1));
+}
+
 static void bench_first(struct house *h, unsigned remembered)
 {
     static uint64_t first[FIRST_TURNS];
@@ -206,6 +221,7 @@ static void bench_first(struct house *h, unsigned remembered)
     qsort(first, FIRST_TURNS, sizeof *first, by_value);
     printf("first_delta remembered=%u turns=%d p50_us=%llu p99_us=%llu\n", remembered, FIRST_TURNS,
            (unsigned long long)first[FIRST_TURNS / 2], (unsigned long long)first[FIRST_TURNS * 99 / 100]);
+    print_steps(h);
 }
 
 static void bench_rate(struct house *h)
@@ -231,6 +247,7 @@ static void bench_rate(struct house *h)
     double seconds = (double)(clock_mono_us() - from) / 1e6;
     printf("turn_rate clients=%d remembered_each=%d turns=%llu per_second=%.0f\n", CLIENTS, OWN_TURNS,
            (unsigned long long)turns, (double)turns / seconds);
+    print_steps(h);
 }
 
 /* A folder with that many personas (copies of Mia under other names) and messages in ten rooms. */
