@@ -174,7 +174,7 @@ static LOOP void remember(struct seeding *s)
         return;
     }
     struct store_doc_put *put = STORE_NEW(doc_put, DOC_PUT);
-    put->doc = (struct doc_row){.type = STR("setting"),
+    put->doc = (struct doc_row){.type = STR("cast"),
                                 .id = marker_id(),
                                 .tenant = s->ps->options.tenant,
                                 .owner = s->ps->options.owner,
@@ -237,7 +237,7 @@ void personas_seed(struct personas *ps, struct personas_op *op)
     op->err = ERR_OK;
     op->count = 0;
     struct store_doc_get *get = STORE_NEW(doc_get, DOC_GET);
-    get->type = STR("setting");
+    get->type = STR("cast");
     get->tenant = ps->options.tenant;
     get->id = marker_id();
     get->op.done = marker_read;

@@ -121,7 +121,7 @@ void room_view_fill(const struct room *room, struct arena *a, struct room_view *
     };
     out->members = arena_array(a, struct room_member, room->persona_count + 1);
     out->members[out->member_count++] = (struct room_member){
-        .type = AUTHOR_USER, .id = room->owner, .name = arena_str(a, room_user_name(room))};
+        .type = AUTHOR_USER, .id = room->owner, .name = arena_str(a, room_author_name(room))};
     for (size_t i = 0; i < room->persona_count; i++) {
         const struct room_persona *p = &room->personas[i];
         if (p->present)
@@ -138,4 +138,12 @@ struct str room_user_name(const struct room *room)
     if (room->owner_name[0])
         return str_c(room->owner_name);
     return rooms_config(room->home->rooms)->user.name;
+}
+
+/* What events call the owner: a name that nobody gave is told as "You", since only the owner reads it so far.
+ */
+struct str room_author_name(const struct room *room)
+{
+    struct str name = room_user_name(room);
+    return str_empty(name) ? STR("You") : name;
 }

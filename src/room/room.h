@@ -199,6 +199,7 @@ struct room_persona *room_persona_add(struct room *room, struct id id) LOOP;
 void room_persona_name(struct room_persona *p, struct str name, struct str slug) LOOP;
 size_t room_present(const struct room *room) LOOP;
 struct str room_user_name(const struct room *room) LOOP; /* what the owner is called; empty if nobody said */
+struct str room_author_name(const struct room *room) LOOP; /* the same for events, never empty */
 void room_view_fill(const struct room *room, struct arena *a, struct room_view *out) LOOP;
 
 /* mood.c */

@@ -150,8 +150,8 @@ LOOP void verb_say(struct room *room, struct room_op *op)
     struct room_append *append = room_append_new(room, op, 1 + answers);
     struct arena *a = &append->store.op.arena;
     append->committed = said;
-    struct event_row *row =
-        room_append_row(append, EVENT_MESSAGE, AUTHOR_USER, op->who.user, arena_str(a, room_user_name(room)));
+    struct event_row *row = room_append_row(append, EVENT_MESSAGE, AUTHOR_USER, op->who.user,
+                                            arena_str(a, room_author_name(room)));
     row->ref = id_new();
     row->parent = parent;
     row->client_id = op->client_id;
@@ -243,7 +243,7 @@ static struct str of_data(struct arena *a, struct id of, const struct str *text,
 static LOOP struct event_row *user_row(struct room *room, struct room_append *append, enum event_kind kind,
                                        struct room_op *op)
 {
-    struct str name = arena_str(&append->store.op.arena, room_user_name(room));
+    struct str name = arena_str(&append->store.op.arena, room_author_name(room));
     return room_append_row(append, kind, AUTHOR_USER, op->who.user, name);
 }
 
@@ -333,7 +333,7 @@ static void forget_found(struct room *room, struct room_op *op, const struct eve
     row->at_ms = clock_wall_ms();
     row->author_type = AUTHOR_USER;
     row->author = op->who.user;
-    row->author_name = arena_str(a, room_user_name(room));
+    row->author_name = arena_str(a, room_author_name(room));
     row->of = message->seq;
     row->data = of_data(a, op->message, NULL, &erased);
     forget->tenant = tenant_local();

@@ -178,7 +178,7 @@ static void create_with(struct lookup *l)
     if (op->idem)
         op->idem->result = arena_str(&op->arena, str_c(id_text(room->id).c));
     room_append_system(append, EVENT_ROOM_CREATED)->data = title_data(a, title);
-    struct str name = arena_str(a, room_user_name(room));
+    struct str name = arena_str(a, room_author_name(room));
     room_append_row(append, EVENT_MEMBER_JOINED, AUTHOR_USER, op->who.user, name)->data =
         member_data(a, "user", op->who.user, name);
     for (size_t i = 0; i < l->at; i++) {
@@ -401,7 +401,7 @@ LOOP void verb_leave(struct room *room, struct room_op *op)
 
 LOOP void verb_typing(struct room *room, struct room_op *op)
 {
-    struct str name = room_user_name(room);
+    struct str name = room_author_name(room);
     room_publish_passing(room, EVENT_TYPING, AUTHOR_USER, op->who.user, name, ID_NONE,
                          op->on ? STR("{\"on\":true}") : STR("{\"on\":false}"));
     room_op_done(op);
