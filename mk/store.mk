@@ -1,13 +1,31 @@
-# The store's benches and fault tests.
+# The store's fault tests and benches.
 #
 #   make bench-store   durable appends (real disk, and every sync delayed), pages, growth, opening; the index
-#   make fault-store   power loss, full disk, failing syncs, kill -9: tests/fault
+#
+# The fault tests run with the unit tests.
 
-STORE_BENCH_DIR ?= $(OUT)/bench/data
-BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*_bench.c))
+UNIT_TESTS += $(OUT)/fault/test_power
+STORE_FAULT := $(OUT)/fault/vfs.o
+STORE_BENCHES := $(OUT)/bench/store_bench $(OUT)/bench/index_bench
+STORE_TESTS_CPPFLAGS = $(CPPFLAGS) -Itests -Itests/unit
 
-$(OUT)/bench/%: tests/bench/%.c $(LIBRARY)
+$(STORE_FAULT): tests/fault/vfs.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+	$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(BENCH_PROGRAMS:=.d)
+$(OUT)/fault/%: tests/fault/%.c $(STORE_FAULT) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(STORE_FAULT) $(LIBRARY) -lcmocka $(LDLIBS)
+
+$(STORE_BENCHES): $(OUT)/bench/%: tests/bench/%.c $(STORE_FAULT) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(STORE_FAULT) $(LIBRARY) $(LDLIBS)
+
+bench-store: $(STORE_BENCHES)
+	@rm -rf $(OUT)/bench/data && mkdir -p $(OUT)/bench/data
+	@$(OUT)/bench/store_bench $(OUT)/bench/data
+	@$(OUT)/bench/index_bench $(OUT)/bench/data
+	@rm -rf $(OUT)/bench/data
+
+.PHONY: bench-store
+-include $(STORE_BENCHES:=.d) $(STORE_FAULT:.o=.d)
