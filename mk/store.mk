@@ -19,7 +19,7 @@ $(OUT)/fault/%: tests/fault/%.c $(STORE_FAULT) $(LIBRARY)
 
 $(STORE_BENCHES): $(OUT)/bench/%: tests/bench/%.c $(STORE_FAULT) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(STORE_FAULT) $(LIBRARY) $(LDLIBS)
+	$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(STORE_FAULT) $(LIBRARY) -lcmocka $(LDLIBS)
 
 bench-store: $(STORE_BENCHES)
 	@rm -rf $(OUT)/bench/data && mkdir -p $(OUT)/bench/data
