@@ -117,6 +117,11 @@ static void appends(const char *folder, const char *vfs, const char *what)
     }
     printf("appends, 64 submitters, %s: %.0f/s, p50 %.2f ms, p99 %.2f ms\n", what, at_share(rate, RUNS, 0.5),
            at_share(p50, RUNS, 0.5), at_share(p99, RUNS, 0.5));
+    struct store_stats stats;
+    store_stats(f.store, &stats);
+    printf("  %.1f appends a commit, %.2f ms a commit on average\n",
+           (double)stats.appended / (double)stats.commits,
+           (double)stats.commit_us_sum / (double)stats.commits / 1000);
     store_close(f.store);
 }
 

@@ -253,7 +253,8 @@ static int on_sector(sqlite3_file *f)
 
 static int on_character(sqlite3_file *f)
 {
-    (void)f;
+    if (plan.really_sync)
+        return of(f)->real->pMethods->xDeviceCharacteristics(of(f)->real);
     return 0; /* promises nothing: writes may be torn */
 }
 
