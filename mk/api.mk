@@ -17,4 +17,11 @@ types: $(OUT)/tools/types
 lint-types: $(OUT)/tools/types
 	@$< | cmp -s - $(TYPES) || { echo "$(TYPES) is not what the tables say; run: make types" >&2; exit 1; }
 
-.PHONY: types lint-types
+
+# The whole contract against real servers: every file starts its own.
+EXTRA_SUITES += test-api
+
+test-api: build/eidolon tests/node_modules/.stamp
+	node --test $(if $(shell node --version | grep -E '^v1[0-8]'),,--test-concurrency=2) tests/api/*.test.mjs
+
+.PHONY: types lint-types test-api
