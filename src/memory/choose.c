@@ -252,25 +252,34 @@ static void add_choice(struct choice *ch, const struct candidate *t)
         add_neighbour(ch, ch->c->at[t->after].after, &hit->after[1]);
 }
 
+size_t recall_rank(struct recall *r, struct candidates *c, const struct candidate **order)
+{
+    gather(r, c);
+    candidates_score(c, r->about);
+    for (size_t i = 0; i < c->count; i++)
+        order[i] = &c->at[i];
+    qsort(order, c->count, sizeof *order, best_first);
+    return c->count;
+}
+
+/* What has neither words nor neighbours with words in common is there for its neighbours only. */
+static bool near_words(const struct candidates *c, const struct candidate *t)
+{
+    return t->bm25 > 0 || (t->before >= 0 && c->at[t->before].bm25 > 0) ||
+           (t->after >= 0 && c->at[t->after].bm25 > 0);
+}
+
 void recall_choose(struct recall *r)
 {
     struct memory_recall *op = r->op;
     struct candidates *c = arena_new(&r->arena, struct candidates);
-    gather(r, c);
-    candidates_score(c, r->about);
-    const struct candidate **order = arena_array(&r->arena, const struct candidate *, c->count);
-    for (size_t i = 0; i < c->count; i++)
-        order[i] = &c->at[i];
-    qsort(order, c->count, sizeof *order, best_first);
-    struct choice ch = {.r = r, .c = c, .shown = arena_array(&r->arena, bool, c->count)};
+    const struct candidate **order = arena_array(&r->arena, const struct candidate *, CANDIDATES_MAX);
+    size_t count = recall_rank(r, c, order);
+    struct choice ch = {.r = r, .c = c, .shown = arena_array(&r->arena, bool, count)};
     ch.max = op->max_hits ? op->max_hits : HITS_DEFAULT;
     op->hits = arena_array(op->arena, struct memory_hit, ch.max);
-    /* Whatever has neither words nor neighbours with words in common scores next to nothing. */
-    for (size_t i = 0; i < c->count && op->hit_count < ch.max; i++) {
-        const struct candidate *t = order[i];
-        bool near_words = t->bm25 > 0 || (t->before >= 0 && c->at[t->before].bm25 > 0) ||
-                          (t->after >= 0 && c->at[t->after].bm25 > 0);
-        if (near_words)
-            add_choice(&ch, t);
+    for (size_t i = 0; i < count && op->hit_count < ch.max; i++) {
+        if (near_words(c, order[i]))
+            add_choice(&ch, order[i]);
     }
 }

@@ -1,9 +1,10 @@
 /* Memory's life: opening, hints from anywhere, state, stopping; see memory.h. */
 #include "memory/inner.h"
+#include "memory/recall.h"
 
 #include <stdlib.h>
 
-enum { BATCH_DEFAULT = 128, TAIL_DEFAULT = 1024, CANDIDATES_DEFAULT = 50 };
+enum { BATCH_DEFAULT = 128, TAIL_DEFAULT = 1024 };
 
 static void hint_here(struct msg *msg)
 {
@@ -27,7 +28,7 @@ enum err memory_new(struct store *store, struct index *index, struct loop *home,
     if (!m->options.tail_max)
         m->options.tail_max = TAIL_DEFAULT;
     if (!m->options.candidates)
-        m->options.candidates = CANDIDATES_DEFAULT;
+        m->options.candidates = RECALL_CANDIDATES;
     m->hint.deliver = hint_here;
     *out = m;
     return ERR_OK;

@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-enum { NEIGHBOURS_OF = 24, RADIUS = 2, POSTINGS = 4000 };
-
 static LOOP void free_inner(struct recall *r)
 {
     if (r->search)
@@ -121,13 +119,13 @@ static void neighbours_here(struct index_op *op)
 static LOOP void ask_neighbours(struct recall *r)
 {
     struct index_neighbours *n = INDEX_NEW(neighbours, NEIGHBOURS);
-    struct index_place *at = arena_array(&n->op.arena, struct index_place, NEIGHBOURS_OF);
+    struct index_place *at = arena_array(&n->op.arena, struct index_place, RECALL_NEIGHBOURS_OF);
     n->owner = r->op->person;
     n->persona = r->op->persona;
-    for (size_t i = 0; i < r->search->hit_count && n->at_count < NEIGHBOURS_OF; i++)
+    for (size_t i = 0; i < r->search->hit_count && n->at_count < RECALL_NEIGHBOURS_OF; i++)
         at[n->at_count++] = (struct index_place){r->search->hits[i].room, r->search->hits[i].seq};
     n->at = at;
-    n->radius = RADIUS;
+    n->radius = RECALL_RADIUS;
     n->op.done = neighbours_here;
     n->op.arg = r;
     r->open++;
@@ -159,7 +157,7 @@ static void ask_index(struct recall *r)
     s->words = words;
     s->word_count = r->query.count;
     s->limit = r->m->options.candidates;
-    s->posting_budget = POSTINGS;
+    s->posting_budget = RECALL_POSTINGS;
     s->op.done = search_here;
     s->op.arg = r;
     r->open++;

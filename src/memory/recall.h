@@ -6,6 +6,13 @@
 #include "memory/score.h"
 #include "memory/tail.h"
 
+enum {
+    RECALL_CANDIDATES = 50,    /* hits taken from the index, unless the options say otherwise */
+    RECALL_NEIGHBOURS_OF = 24, /* of them, the best bring their neighbours */
+    RECALL_RADIUS = 2,
+    RECALL_POSTINGS = 4000, /* the index looks at no more, rarest word first */
+};
+
 struct recall {
     struct memory *m;
     struct memory_recall *op; /* NULL: it was cancelled, and answered */
@@ -22,7 +29,10 @@ struct recall {
     struct tail_ask tail;
 };
 
-/* Scores what was found and fills in the op's hits. */
+/* Scores what was found; `order` (CANDIDATES_MAX) gets the candidates, best first. Returns how many. Needs of
+ * the op only room and what is excluded. Pure, given the answers. */
+size_t recall_rank(struct recall *r, struct candidates *c, const struct candidate **order);
+/* Ranks, and fills in the op's hits. */
 void recall_choose(struct recall *r) LOOP;
 
 #endif
