@@ -8,7 +8,7 @@
 
 enum {
     RECALL_CANDIDATES = 50,    /* hits taken from the index, unless the options say otherwise */
-    RECALL_NEIGHBOURS_OF = 24, /* of them, the best bring their neighbours */
+    RECALL_NEIGHBOURS_OF = 12, /* of them, the best bring their neighbours */
     RECALL_RADIUS = 2,
     RECALL_POSTINGS = 4000, /* the index looks at no more, rarest word first */
 };
