@@ -209,13 +209,19 @@ static bool said_again(const struct choice *ch, const struct candidate *t)
     return false;
 }
 
+/* By the clock, and within one room by number: two may fall into one millisecond. */
+static bool is_later(const struct candidate *a, const struct candidate *b)
+{
+    return a->at_ms > b->at_ms || (a->at_ms == b->at_ms && id_eq(a->room, b->room) && a->seq > b->seq);
+}
+
 /* Of turns that say the same, the latest stands for them. */
 static const struct candidate *latest_of(const struct choice *ch, const struct candidate *t)
 {
     const struct candidate *latest = t;
     for (size_t i = 0; i < ch->c->count; i++) {
         const struct candidate *o = &ch->c->at[i];
-        if (o->at_ms > latest->at_ms && o->bm25 > 0 && !excluded(ch->r->op, o->room, o->seq) &&
+        if (is_later(o, latest) && o->bm25 > 0 && !excluded(ch->r->op, o->room, o->seq) &&
             o->author_type == t->author_type && str_ieq(str_trim(o->text), str_trim(t->text)))
             latest = o;
     }
