@@ -1,6 +1,6 @@
 # Fault tests of the whole server, and benches of the house below the API.
-EXTRA_SUITES += test-storm
-BENCHES += bench-start bench-turns
+EXTRA_SUITES += fuzz-smoke test-web test-storm
+BENCHES += bench-start bench-turns bench-store bench-net bench-page
 
 test-storm: build/eidolon
 	@node --test tests/fault/storm.test.mjs
@@ -13,8 +13,11 @@ $(BENCH_TURNS): tests/bench/bench_turns.c tests/unit/room/house.h build/release/
 bench-start: build/eidolon $(BENCH_TURNS)
 	@node tests/bench/start.mjs
 
+bench-page: build/eidolon tests/node_modules/.stamp
+	@node tests/web/bench-page.mjs
+
 bench-turns: $(BENCH_TURNS)
 	@for i in 1 2 3; do $(BENCH_TURNS) first 100000; done
 	@for i in 1 2 3; do $(BENCH_TURNS) rate; done
 
-.PHONY: test-storm bench-start bench-turns
+.PHONY: test-storm bench-start bench-turns bench-page

@@ -134,12 +134,16 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     return err;
 }
 
+static struct net_limits net_limits_of(const struct config *config);
+
 static void settings_changed(void *arg, const struct config *now)
 {
     on_loop();
     struct parts *p = arg;
+    struct net_limits limits = net_limits_of(now);
     engines_replace(p->engines, now);
     rooms_set_config(p->rooms, now);
+    net_set_limits(p->net, &limits);
 }
 
 static void open_rooms(struct parts *p)
@@ -183,24 +187,25 @@ static bool loopback(struct str address)
     return str_starts(host, STR("127.")) || str_eq(host, STR("[::1]")) || str_ieq(host, STR("localhost"));
 }
 
-static struct net_config net_settings(const struct parts *p)
+static struct net_limits net_limits_of(const struct config *config)
 {
-    const struct config *config = options_config(p->options);
-    struct net_config net = {.limits = net_limits_default, .workers = p->workers};
-    net.limits.connections = (unsigned)config->net.max_connections;
+    struct net_limits limits = net_limits_default;
+    limits.connections = (unsigned)config->net.max_connections;
     if (config->net.max_per_address)
-        net.limits.connections_per_ip = (unsigned)config->net.max_per_address;
-    net.limits.head_bytes = (unsigned)config->net.max_header_bytes;
-    net.limits.queue_bytes = 4 * config->net.send_queue_max;
-    net.limits.drain_bytes = config->net.send_queue_max / 4;
-    net.limits.ws_message_bytes = config->net.ws_max_message;
-    net.limits.head_ms = (unsigned)config->net.head_timeout;
-    net.limits.idle_ms = (unsigned)config->net.idle_timeout;
-    net.limits.body_ms = (unsigned)config->net.body_timeout;
-    net.limits.write_ms = (unsigned)config->net.write_timeout;
-    net.limits.ping_ms = (unsigned)config->net.ws_ping_interval;
-    net.limits.close_ms = (unsigned)config->net.ws_close_timeout;
-    return net;
+        limits.connections_per_ip = (unsigned)config->net.max_per_address;
+    limits.head_bytes = (unsigned)config->net.max_header_bytes;
+    limits.pipeline_bytes = (unsigned)config->net.pipeline_max;
+    /* Above send_queue_max a reader loses passing events; only far above it is it cut. */
+    limits.queue_bytes = 4 * config->net.send_queue_max;
+    limits.drain_bytes = config->net.send_queue_max / 4;
+    limits.ws_message_bytes = config->net.ws_max_message;
+    limits.head_ms = (unsigned)config->net.head_timeout;
+    limits.idle_ms = (unsigned)config->net.idle_timeout;
+    limits.body_ms = (unsigned)config->net.body_timeout;
+    limits.write_ms = (unsigned)config->net.write_timeout;
+    limits.ping_ms = config->net.ws_ping_interval ? (unsigned)config->net.ws_ping_interval : UINT32_MAX;
+    limits.close_ms = (unsigned)config->net.ws_close_timeout;
+    return limits;
 }
 
 static enum err open_tls(struct parts *p, struct error *e)
@@ -316,7 +321,7 @@ enum err parts_open(struct parts *p, struct error *e)
         return err;
     p->workers = workers_new((unsigned)options_config(p->options)->server.workers);
     open_rooms(p);
-    struct net_config net = net_settings(p);
+    struct net_config net = {.limits = net_limits_of(options_config(p->options)), .workers = p->workers};
     err = net_new(p->loops, &net, &p->net, e);
     if (err != ERR_OK)
         return err;

@@ -49,6 +49,11 @@ export function daypart(): string {
     return hour < 18 ? 'Good afternoon' : 'Good evening';
 }
 
+/* What a card's text says to a reader: {{char}} and {{user}} are names. */
+export function filled(text: string, persona: string, user = 'you'): string {
+    return text.replace(/\{\{char\}\}|<BOT>/gi, persona).replace(/\{\{user\}\}|<USER>/gi, user);
+}
+
 /* The first sentence or so, for cards and lists. */
 export function gist(text: string, length = 140): string {
     const flat = text.replace(/\s+/g, ' ').trim();
