@@ -148,6 +148,11 @@ static void change(struct call *call, struct str name, bool create)
     struct error e = {0};
     if (!settings_name_ok(call, name) || !not_locked(call, name))
         return;
+    if (str_empty(json_get_str(call->body, "provider", STR_NONE))) {
+        call_refuse_param(call, ERR_MISSING_FIELD, "provider",
+                          "An engine needs a provider: the name of one, or scripted.");
+        return;
+    }
     struct settings_change *c = settings_change_new(SETTINGS_ENGINE, name);
     c->create = create;
     if (take_fields(call, c, &e)) {

@@ -246,6 +246,11 @@ static void change(struct call *call, struct str name, bool create)
     struct error e = {0};
     if (!settings_name_ok(call, name) || !not_locked(call, name))
         return;
+    if (str_empty(json_get_str(call->body, "base_url", STR_NONE))) {
+        call_refuse_param(call, ERR_MISSING_FIELD, "base_url",
+                          "A provider needs a base_url, as http://127.0.0.1:1234/v1.");
+        return;
+    }
     struct settings_change *c = settings_change_new(SETTINGS_PROVIDER, name);
     c->create = create;
     if (take_fields(call, c, &e)) {

@@ -607,7 +607,7 @@ export interface ChatCompletionInput {
     /** Who speaks: with it, a persona remembers. */
     user?: string | null;
     /** room: a key of your own for the conversation. */
-    metadata: unknown;
+    metadata?: unknown;
     /** Sampling temperature. */
     temperature?: number | null;
     /** Nucleus sampling. */
@@ -623,11 +623,11 @@ export interface ChatCompletionInput {
     /** Only 1. */
     n?: number | null;
     /** Passed to the engine. */
-    response_format: unknown;
+    response_format?: unknown;
     /** Passed to the engine. */
-    tools: unknown;
+    tools?: unknown;
     /** Passed to the engine. */
-    tool_choice: unknown;
+    tool_choice?: unknown;
 }
 
 /** OpenAI's chat completion. */
