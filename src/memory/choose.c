@@ -114,9 +114,21 @@ static double tail_bm25(const struct recall *r, uint64_t matched)
     return sum > 0 ? sum : matched ? .1 : 0;
 }
 
+/* What was said just before `t` in its room: in the tail, or the last of the index if it is near enough. */
+static struct candidate *just_before(struct candidates *c, const struct candidate *t)
+{
+    enum { NEAR_EVENTS = 8 }; /* between two messages lie turns, moods, affects */
+    struct candidate *before = NULL;
+    for (size_t i = 0; i < c->count; i++) {
+        struct candidate *o = &c->at[i];
+        if (o->seq < t->seq && id_eq(o->room, t->room) && (!before || o->seq > before->seq))
+            before = o;
+    }
+    return before && (before->from_tail || t->seq - before->seq <= NEAR_EVENTS) ? before : NULL;
+}
+
 static void gather_tail(struct recall *r, struct candidates *c)
 {
-    struct candidate *previous = NULL;
     for (size_t i = 0; i < r->tail.said_count; i++) {
         const struct index_doc *doc = &r->tail.said[i];
         struct candidate *t = candidate_of(c, doc->room, doc->seq);
@@ -129,9 +141,9 @@ static void gather_tail(struct recall *r, struct candidates *c)
         t->text = doc->text;
         t->from_tail = true;
         t->bm25 = out ? 0 : tail_bm25(r, query_match(&r->arena, &r->query, doc->text));
-        if (previous && id_eq(previous->room, t->room) && previous->seq < t->seq)
-            candidates_link(c, previous, t);
-        previous = t;
+        struct candidate *before = t->before < 0 ? just_before(c, t) : NULL;
+        if (before && before->after < 0)
+            candidates_link(c, before, t);
     }
 }
 

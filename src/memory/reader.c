@@ -370,7 +370,8 @@ static void cursor_here(struct index_op *op)
     index_op_free(op);
     atomic_store(&m->started, true);
     reader_more(m);
-    tail_answer(m);
+    if (reader_current(m))
+        tail_answer(m);
     memory_rest(m);
 }
 
