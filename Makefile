@@ -8,7 +8,11 @@
 # Each variant (release, debug, asan, tsan) has its own folder under build/. Generated files lie in build/gen.
 
 VARIANT ?= release
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+# V=1 shows whole commands; else a line a file says what is being made.
+Q := $(if $(V),,@)
 VERSION := $(shell cat VERSION)
 
 OUT := build/$(VARIANT)
@@ -53,20 +57,23 @@ build/eidolon: $(OUT)/eidolon
 	@cp $< $@
 
 $(OUT)/eidolon: $(OUT)/obj/app/main.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@$(if $(V),,echo "  link  $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS) $(GENERATED_OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(OUT)/obj/%.o: src/%.c | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@$(if $(V),,echo "  cc    $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # One program a unit test file; it links the whole library, so a test needs no list of objects.
 $(OUT)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) -lcmocka $(LDLIBS)
+	@$(if $(V),,echo "  cc    $<")
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) -lcmocka $(LDLIBS)
 
 # For tools/lint: what the compiler is told.
 print-flags:

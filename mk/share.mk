@@ -19,6 +19,6 @@ $(GEN)/share_files.c: $(GEN)/share.list mk/share.mk
 
 $(OUT)/obj/gen/share_files.o: $(GEN)/share_files.c $(SHARE_FILES)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 GENERATED_OBJECTS += $(OUT)/obj/gen/share_files.o

@@ -13,16 +13,18 @@ WEB_SOURCES := $(shell find web/src web/static -type f 2>/dev/null) $(wildcard w
 
 web/node_modules/.stamp: web/package.json web/package-lock.json web/.npmrc
 	@command -v $(NPM) >/dev/null || { echo "The web app needs node and npm: run tools/install build, or build without it: make WEB=off" >&2; exit 1; }
-	$(NPM) --prefix web ci --silent --no-audit --no-fund
+	@echo "  npm   web"
+	@$(NPM) --prefix web ci --silent --no-audit --no-fund
 	@touch $@
 
 $(GEN)/webapp.c: web/node_modules/.stamp $(WEB_SOURCES) tools/webapp.mjs
-	$(NPM) --prefix web run --silent build >$(GEN)/webapp.log 2>&1 || { cat $(GEN)/webapp.log >&2; exit 1; }
-	node tools/webapp.mjs web/build $(GEN)
+	@echo "  vite  web"
+	@$(NPM) --prefix web run --silent build >$(GEN)/webapp.log 2>&1 || { cat $(GEN)/webapp.log >&2; exit 1; }
+	@node tools/webapp.mjs web/build $(GEN)
 
 $(OUT)/obj/gen/webapp.o: $(GEN)/webapp.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 ifeq ($(WEB),on)
 $(OUT)/eidolon: $(OUT)/obj/gen/webapp.o
@@ -34,7 +36,8 @@ web-dev: web/node_modules/.stamp
 	$(NPM) --prefix web run dev
 
 tests/node_modules/.stamp: tests/package.json tests/package-lock.json tests/.npmrc
-	$(NPM) --prefix tests ci --silent --no-audit --no-fund
+	@echo "  npm   tests"
+	@$(NPM) --prefix tests ci --silent --no-audit --no-fund
 	@touch $@
 
 test-web: build/eidolon tests/node_modules/.stamp
