@@ -124,8 +124,9 @@ test('one edits the last message with the arrow key, deletes one, and Markdown s
     await closePage(page);
 });
 
-test('a model is connected from the page; a slow answer can be stopped, a failing one says why and is tried again', async () => {
+test('a model is connected from the page; a slow answer can be stopped, a failing one says why and is tried again', async (t) => {
     const model = await startOpenaiServer();
+    t.after(() => model.stop());
     const page = await openPage(browser, server);
     await page.goto('/settings');
     await page.getByRole('button', { name: 'Connect a model' }).click();
@@ -165,7 +166,6 @@ test('a model is connected from the page; a slow answer can be stopped, a failin
     await closePage(page);
     await request(server, 'DELETE', '/api/engines/test');
     await request(server, 'DELETE', '/api/providers/test');
-    await model.stop();
 });
 
 test('a persona is created, changed, refused when somebody else changed it, duplicated, deleted and restored', async () => {
@@ -302,9 +302,13 @@ test('rooms: several personas, renamed, paused, cleared, deleted and back again'
     await closePage(page);
 });
 
-test('a restart of the server while one writes loses neither the draft nor what was sent meanwhile', async () => {
+test('a restart of the server while one writes loses neither the draft nor what was sent meanwhile', async (t) => {
     const folder = makeFolder();
     let house = await startServer({ data: folder });
+    t.after(async () => {
+        await house.stop();
+        removeFolder(folder);
+    });
     const address = new URL(house.url).host;
     const page = await openPage(browser, house, { allow: [/WebSocket|ERR_|Failed to load/] });
     await enterRoom(page, 'Mia');
@@ -330,8 +334,6 @@ test('a restart of the server while one writes loses neither the draft nor what 
     assert.equal(await composer(page).inputValue(), 'And a draft');
     assert.equal(await mine(page).count(), 2);
     await closePage(page);
-    await house.stop();
-    removeFolder(folder);
 });
 
 test('the first page is small and quick, and its policy allows nothing inline', async () => {

@@ -46,6 +46,9 @@ class App {
 
     async load(): Promise<void> {
         try {
+            const lists = Promise.all([all<Persona>('/api/personas'), all<Room>('/api/rooms')]);
+            /* Asked at the same time; whether it matters that they failed, the session tells first. */
+            lists.catch(() => {});
             const session = await get<Session>('/api/session');
             this.credential = session.credential;
             if (!session.signed_in) {
@@ -53,7 +56,7 @@ class App {
                 return;
             }
             this.name = session.name;
-            const [personas, rooms] = await Promise.all([all<Persona>('/api/personas'), all<Room>('/api/rooms')]);
+            const [personas, rooms] = await lists;
             this.personas = personas;
             this.rooms = rooms;
             this.loaded = true;
