@@ -62,7 +62,8 @@ enum room_verb {
     ROOM_EDIT,           /* message, text -> event (message.edited) */
     ROOM_DELETE_MESSAGE, /* message -> event (message.deleted) */
     ROOM_FORGET,         /* message: erased for good -> event (message.deleted) */
-    ROOM_RETRY,          /* message (a persona's) -> event (turn.started), turns */
+    ROOM_RETRY,          /* message (a persona's: another answer; a person's: answered anew)
+                            -> event (turn.started), turns */
     ROOM_CANCEL,         /* turn; done when the turn has ended */
     ROOM_TYPING,         /* on */
     ROOM_GET,            /* -> view */

@@ -355,21 +355,44 @@ void verb_forget(struct room *room, struct room_op *op)
 
 /* ---- retry ---- */
 
+/* A person's message: those whom it asks answer it anew, as after a turn that failed. */
+static LOOP void answer_again(struct room *room, struct room_op *op, const struct event_row *message)
+{
+    size_t answering[ROOM_ANSWERS_MAX];
+    const struct said *before = room_said_at(room, message->seq);
+    struct str text = before ? before->text : event_data_str(&op->arena, message, "text");
+    size_t answers = floor_answering(room, text, answering, ROOM_ANSWERS_MAX);
+    if (answers == 0) {
+        room_op_fail(op, ERR_REFUSED, "Nobody answers in this room now; start it, or bring a persona in.");
+        return;
+    }
+    struct room_append *append = room_append_new(room, op, answers);
+    append->committed = said;
+    append->turns = arena_array(&append->store.op.arena, struct id, answers);
+    for (size_t i = 0; i < answers; i++) {
+        struct turn_plan plan = {
+            .persona = answering[i], .heard = text, .person = op->who.user, .since_us = clock_mono_us()};
+        append->turns[append->turn_count++] = turn_id(add_turn(room, append, &plan, message->seq));
+    }
+    room->self_turns = 0;
+    room_append_send(room, append);
+}
+
 static void retry_found(struct room *room, struct room_op *op, const struct event_row *message)
 {
     on_loop();
-    const struct room_persona *p = room_persona(room, message->author);
-    if (message->author_type != AUTHOR_PERSONA || !p) {
-        room_op_fail(op, ERR_REFUSED, "Only a persona's answer can be retried; this message is a person's.");
-        return;
-    }
-    if (!p->present) {
-        room_op_fail(op, ERR_REFUSED, "%.*s has left this room.", STR_ARG(p->name));
-        return;
-    }
-    if (room->turn_count >= ROOM_TURNS_MAX) {
+    if (room->turn_count + ROOM_ANSWERS_MAX > ROOM_TURNS_MAX) {
         room_op_fail(op, ERR_LIMIT,
                      "Too many answers are still under way in this room; wait for them or stop them.");
+        return;
+    }
+    if (message->author_type != AUTHOR_PERSONA) {
+        answer_again(room, op, message);
+        return;
+    }
+    const struct room_persona *p = room_persona(room, message->author);
+    if (!p || !p->present) {
+        room_op_fail(op, ERR_REFUSED, "Whoever gave that answer has left this room.");
         return;
     }
     const struct said *before = room_said_at(room, message->parent);

@@ -164,7 +164,12 @@ test('a retry is another answer beside the first', async () => {
     assert.equal(second.data.retry_of, answer.data.id);
     assert.equal(second.parent, answer.parent);
     const mine = events.find((e) => e.kind === 'message' && e.author.type === 'user');
-    errorOf(await request(server, 'POST', `/api/rooms/${room}/messages/${mine.data.id}/retry`), 422);
+    const anew = await request(server, 'POST', `/api/rooms/${room}/messages/${mine.data.id}/retry`);
+    assert.equal(anew.status, 201);
+    assert.equal(anew.body.cause, mine.seq);
+    const third = (await settled(server, room)).findLast((e) => e.kind === 'message' && e.author.type === 'persona');
+    assert.equal(third.cause, mine.seq);
+    assert.equal(third.data.retry_of, undefined);
 });
 
 test('a running turn is cancelled, with what was said so far', async () => {

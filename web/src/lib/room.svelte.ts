@@ -374,7 +374,14 @@ export class RoomView implements Listener {
             if (group) group.chosen = group.versions.push(message) - 1;
             else groups.set(key, { type: 'message', key, seq: message.seq, versions: [message], chosen: 0, turn: null });
         }
+        const latest = new Map<string, number>();
         for (const turn of Object.values(this.turns)) {
+            const key = `${turn.author.id}:${turn.cause}`;
+            latest.set(key, Math.max(latest.get(key) ?? 0, turn.seq));
+        }
+        for (const turn of Object.values(this.turns)) {
+            /* One that was tried again makes way for what came of it. */
+            if (!turn.running && turn.cause !== null && turn.seq < latest.get(`${turn.author.id}:${turn.cause}`)!) continue;
             if (answered.has(turn.id) || (!turn.running && turn.outcome === 'done')) continue;
             const group = groups.get(this.slotOf(turn.retryOf) ?? '');
             if (!group) {
