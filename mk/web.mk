@@ -43,5 +43,4 @@ tests/node_modules/.stamp: tests/package.json tests/package-lock.json tests/.npm
 test-web: build/eidolon tests/node_modules/.stamp
 	node --test --test-reporter spec --test-concurrency 1 tests/web/*.test.mjs
 
-EXTRA_SUITES += test-web
 .PHONY: web web-dev test-web

@@ -196,7 +196,8 @@ export class RoomView implements Listener {
             turn.text += event.data.text;
             turn.index = event.data.index + 1;
         } else if (event.kind === 'typing') {
-            this.setTyping(event.author, event.data.on);
+            /* The person is the one who looks at this page; another tab's writing is no news. */
+            if (event.author.type === 'persona') this.setTyping(event.author, event.data.on);
         }
     }
 
