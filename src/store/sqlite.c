@@ -107,6 +107,15 @@ static void close_db(struct driver_db *db, bool clean)
     free(db);
 }
 
+/* SQLite tells after each commit how many pages are in the log (its file does not shrink, so its size would
+ * not say). */
+static int note_wal(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    (void)db, (void)name;
+    ((struct driver_session *)arg)->wal_pages = (unsigned)pages;
+    return SQLITE_OK;
+}
+
 static enum err open_session(struct driver_db *db, unsigned flags, struct driver_session **out,
                              struct error *e)
 {
@@ -123,6 +132,8 @@ static enum err open_session(struct driver_db *db, unsigned flags, struct driver
         free(s);
         return err;
     }
+    if (s->writes)
+        sqlite3_wal_hook(s->c.db, note_wal, s);
     *out = s;
     return ERR_OK;
 }
@@ -225,19 +236,11 @@ static enum err read_op(struct driver_session *s, struct store_op *op, struct er
 
 /* ---- upkeep -------------------------------------------------------------------------------------------- */
 
-static unsigned wal_pages(struct driver_session *s)
-{
-    uint64_t file, wal;
-    store_driver_sqlite.sizes(s->db, &file, &wal);
-    return (unsigned)(wal / 4096);
-}
-
 static enum err checkpoint(struct driver_session *s, int mode, bool *whole, struct error *e)
 {
     int log = 0, done = 0;
     int rc = sqlite3_wal_checkpoint_v2(s->c.db, NULL, mode, &log, &done);
     *whole = rc == SQLITE_OK && done == log;
-    s->wal_pages = log > done ? (unsigned)(log - done) : 0;
     if (rc == SQLITE_OK || rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
         return ERR_OK;
     s->c.rc = rc & 0xff;
@@ -251,12 +254,14 @@ static enum err checkpoint(struct driver_session *s, int mode, bool *whole, stru
 static enum err tidy(struct driver_session *s, struct error *e)
 {
     unsigned due = s->db->checkpoint_pages;
-    if (wal_pages(s) < due)
+    if (s->wal_pages < due + s->tidy_later)
         return ERR_OK;
     bool whole = false;
     int mode = s->busy_tidy < TIDY_PATIENCE ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
     enum err err = checkpoint(s, mode, &whole, e);
     s->busy_tidy = whole ? 0 : s->busy_tidy + 1;
+    s->tidy_later = whole ? 0 : s->wal_pages - due + due / 4;
+    s->wal_pages = 0; /* until the next commit says */
     return err;
 }
 

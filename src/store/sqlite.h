@@ -52,9 +52,10 @@ struct driver_session {
     struct conn c;
     struct driver_db *db;
     bool writes;
-    unsigned wal_pages; /* after the last commit */
-    uint64_t group_pos; /* next_pos when the group began */
-    unsigned busy_tidy; /* checkpoints that readers kept from ending, in a row */
+    unsigned wal_pages;  /* after the last commit */
+    uint64_t group_pos;  /* next_pos when the group began */
+    unsigned busy_tidy;  /* checkpoints that readers kept from ending, in a row */
+    unsigned tidy_later; /* pages more until the next try, after such a one */
 };
 
 /* Opens and sets the pragmas; flags as sqlite3_open_v2(). */
