@@ -48,7 +48,7 @@ void api_set_ready(struct api *api);
 /* The OpenAPI document and the TypeScript types, from the tables. Any thread. */
 void openapi_write(struct buf *to);
 void typescript_write(struct buf *to);
-/* The route tables of docs/API.md. */
+/* The tables of docs/API.md: routes, events, errors. */
 void routes_write_markdown(struct buf *to);
 
 #endif

@@ -473,20 +473,3 @@ void handle_openapi_get(struct call *call)
     pthread_once(&once, write_document);
     call_json(call, 200, buf_str(&document));
 }
-
-void routes_write_markdown(struct buf *to)
-{
-    size_t count = 0;
-    const struct route *table = route_table(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (!table[i].pattern) {
-            buf_printf(to, "\n### %s\n\n| | |\n|---|---|\n", table[i].group);
-            continue;
-        }
-        buf_printf(to, "| `%s ", route_method_name(table[i].method));
-        for (const char *p = table[i].pattern; *p; p++)
-            if (*p != '+')
-                buf_add_char(to, *p);
-        buf_printf(to, "` | %s |\n", table[i].summary);
-    }
-}
