@@ -138,7 +138,8 @@ static void core_blocks_follow_what_was_said(void **state)
     change(&r, room, home, "I live in Braga.");
     wait_indexed(&r);
     text = block(&a, r.mia, room);
-    if (!strstr(text, "name: Ana") || strstr(text, "Zora") || !strstr(text, "Braga") || strstr(text, "Lisbon"))
+    if (!strstr(text, "name: Ana") || strstr(text, "Zora") || !strstr(text, "Braga") ||
+        strstr(text, "Lisbon"))
         fail_msg("the block says: %s", text);
     asking_release(&a);
     struct index_rebuild *rebuild = INDEX_NEW(rebuild, REBUILD);
@@ -149,7 +150,8 @@ static void core_blocks_follow_what_was_said(void **state)
     memory_open(&r);
     wait_indexed(&r);
     text = block(&a, r.mia, room);
-    if (!strstr(text, "name: Ana") || strstr(text, "Zora") || !strstr(text, "Braga") || strstr(text, "Lisbon"))
+    if (!strstr(text, "name: Ana") || strstr(text, "Zora") || !strstr(text, "Braga") ||
+        strstr(text, "Lisbon"))
         fail_msg("after a rebuild the block says: %s", text);
     asking_release(&a);
 }
