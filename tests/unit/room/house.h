@@ -167,6 +167,7 @@ static inline void house_close(struct house *h)
     index_stop(h->index);
     loops_stop(h->loops);
     rooms_free(h->rooms);
+    memory_free(h->memory);
     engines_free(h->engines);
     personas_free(h->personas);
     index_close(h->index);
