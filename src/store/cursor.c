@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "store/row.h"
 
-enum { PREVIEW_BYTES = 160, PREVIEW_MAX_DATA = 1 << 20 };
+enum { PREVIEW_BYTES = 160, PREVIEW_MAX_DATA = 1 << 20, FIRST_ROWS = 16 };
 
 /* NUMBER.ID.HEX: digits, an id, the sort key's bytes in hexadecimal. */
 struct str list_place_write(struct arena *a, const struct list_place *place)
@@ -60,4 +60,15 @@ uint64_t row_resolve(uint64_t link, uint64_t first_seq, size_t count)
     if (link == 0 || UINT64_MAX - link >= count)
         return link;
     return first_seq + (UINT64_MAX - link);
+}
+
+void *store_grow(struct arena *a, void *rows, size_t count, size_t *cap, size_t size)
+{
+    if (count < *cap)
+        return rows;
+    *cap = *cap ? *cap * 2 : FIRST_ROWS;
+    void *more = arena_alloc_array(a, *cap, size);
+    if (count)
+        memcpy(more, rows, count * size);
+    return more;
 }

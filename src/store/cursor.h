@@ -24,4 +24,7 @@ struct str row_preview(struct arena *a, struct str data);
 /* cause, parent and `of` may name a row of the same append (ROW_OF_APPEND): the number it gets. */
 uint64_t row_resolve(uint64_t link, uint64_t first_seq, size_t count);
 
+/* A growing array of rows in an arena. */
+void *store_grow(struct arena *a, void *rows, size_t count, size_t *cap, size_t size);
+
 #endif

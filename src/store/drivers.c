@@ -3,7 +3,7 @@
  */
 #include "store/driver.h"
 
-static const struct store_driver *const drivers[] = {&store_driver_sqlite};
+static const struct store_driver *const drivers[] = {&store_driver_sqlite, &store_driver_memory};
 
 const struct store_driver *store_driver_find(struct str name)
 {
@@ -15,5 +15,5 @@ const struct store_driver *store_driver_find(struct str name)
 
 const char *store_driver_names(void)
 {
-    return "sqlite";
+    return "sqlite, memory";
 }

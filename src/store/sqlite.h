@@ -15,6 +15,7 @@
 #ifndef EIDOLON_STORE_SQLITE_H
 #define EIDOLON_STORE_SQLITE_H
 
+#include "store/cursor.h"
 #include "store/driver.h"
 
 #include <limits.h>
@@ -98,9 +99,6 @@ struct str col_str(struct query *q, int i, struct arena *a); /* a copy */
 /* The columns EVENT_COLUMNS of sqlite_sql.def, from column 0. tenant and room are the caller's to set. */
 enum { EVENT_COLUMN_COUNT = 18 };
 void col_event(struct query *q, struct arena *a, struct event_row *row);
-
-/* A growing array of rows in an arena. */
-void *store_grow(struct arena *a, void *rows, size_t count, size_t *cap, size_t size);
 
 struct room_ref {
     int64_t n; /* the room's own key in the tables */

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { BUSY_MS = 5000, FIRST_ROWS = 16 };
+enum { BUSY_MS = 5000 };
 
 static const char *const sql_text[SQL_COUNT] = {
 #define SQL(symbol, text) text,
@@ -270,15 +270,4 @@ void col_event(struct query *q, struct arena *a, struct event_row *row)
         .data = col_str(q, 15, a),
         .key_id = (uint32_t)col_i64(q, 16),
     };
-}
-
-void *store_grow(struct arena *a, void *rows, size_t count, size_t *cap, size_t size)
-{
-    if (count < *cap)
-        return rows;
-    *cap = *cap ? *cap * 2 : FIRST_ROWS;
-    void *more = arena_alloc_array(a, *cap, size);
-    if (count)
-        memcpy(more, rows, count * size);
-    return more;
 }
