@@ -93,8 +93,9 @@ struct mood mood_decay(struct mood m, struct mood baseline, int64_t gap_ms, int6
 struct mood mood_pull(struct mood m, const struct affect *emotion, double weight);
 
 /*
- * A word for the octant of valence, arousal and dominance (Mehrabian's): exuberant, dependent, relaxed,
- * docile, hostile, anxious, disdainful, bored; "calm" near the centre.
+ * A word for the octant of valence, arousal and dominance. The octants are Mehrabian's; four of his words
+ * (dependent, docile, hostile, disdainful) judge rather than describe, and people read these on a page:
+ * exuberant, touched, relaxed, gentle, irritated, anxious, aloof, bored; "calm" near the centre.
  */
 const char *mood_label(struct mood m);
 

@@ -102,12 +102,12 @@ static void octants_have_names(void **state)
 {
     (void)state;
     assert_string_equal(mood_label((struct mood){.5, .5, .5}), "exuberant");
-    assert_string_equal(mood_label((struct mood){.5, .5, -.5}), "dependent");
+    assert_string_equal(mood_label((struct mood){.5, .5, -.5}), "touched");
     assert_string_equal(mood_label((struct mood){.5, -.5, .5}), "relaxed");
-    assert_string_equal(mood_label((struct mood){.5, -.5, -.5}), "docile");
-    assert_string_equal(mood_label((struct mood){-.5, .5, .5}), "hostile");
+    assert_string_equal(mood_label((struct mood){.5, -.5, -.5}), "gentle");
+    assert_string_equal(mood_label((struct mood){-.5, .5, .5}), "irritated");
     assert_string_equal(mood_label((struct mood){-.5, .5, -.5}), "anxious");
-    assert_string_equal(mood_label((struct mood){-.5, -.5, .5}), "disdainful");
+    assert_string_equal(mood_label((struct mood){-.5, -.5, .5}), "aloof");
     assert_string_equal(mood_label((struct mood){-.5, -.5, -.5}), "bored");
     assert_string_equal(mood_label((struct mood){0, 0, 0}), "calm");
 }
