@@ -4,7 +4,7 @@
 #
 # The fault tests run with the unit tests.
 
-UNIT_TESTS += $(OUT)/fault/test_power
+UNIT_TESTS += $(OUT)/fault/test_power $(OUT)/fault/test_kill
 STORE_FAULT := $(OUT)/fault/vfs.o
 STORE_BENCHES := $(OUT)/bench/store_bench $(OUT)/bench/index_bench
 STORE_TESTS_CPPFLAGS = $(CPPFLAGS) -Itests -Itests/unit
