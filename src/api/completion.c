@@ -164,7 +164,7 @@ static size_t maybe_stop(const struct completion *c, struct str text)
 static struct str fit(const struct completion *c, struct str text)
 {
     size_t left = c->max_bytes > c->given ? (size_t)(c->max_bytes - c->given) : 0;
-    if (!c->max_bytes || text.n <= left)
+    if (!c->max_bytes || !text.p || text.n <= left)
         return text;
     while (left && ((unsigned char)text.p[left] & 0xC0) == 0x80)
         left--;

@@ -141,21 +141,31 @@ static void write_loops(struct buf *b, const struct api *api)
     }
 }
 
+/* The second number of /proc/self/statm: resident pages. */
+static double resident_bytes(void)
+{
+    char line[128] = "";
+    struct str rest, part;
+    uint64_t pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm && !fgets(line, sizeof line, statm))
+        line[0] = '\0';
+    if (statm)
+        fclose(statm);
+    rest = str_c(line);
+    str_cut(&rest, ' ', &part); /* the whole size */
+    if (!str_cut(&rest, ' ', &part) || !str_to_u64(part, &pages))
+        return 0;
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
 static void write_process(struct buf *b, const struct api *api)
 {
     struct rusage usage;
-    unsigned long size = 0, resident = 0;
-    FILE *statm = fopen("/proc/self/statm", "re");
-    if (statm) {
-        if (fscanf(statm, "%lu %lu", &size, &resident) != 2)
-            resident = 0;
-        fclose(statm);
-    }
     getrusage(RUSAGE_SELF, &usage);
     double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                  (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-    single(b, "process_resident_memory_bytes", "gauge", "Resident memory.",
-           (double)resident * (double)sysconf(_SC_PAGESIZE));
+    single(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     single(b, "process_cpu_seconds_total", "counter", "CPU time used.", cpu);
     single(b, "uptime_seconds", "gauge", "Since the start.",
            (double)(clock_mono_us() - api->started_us) / 1e6);

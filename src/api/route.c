@@ -12,10 +12,19 @@ static const struct {
 };
 
 static struct route table[] = {
-#define GROUP(name, files) {.group = name},
-#define ROUTE(method, pattern, handler, body, limit, scope, flags, request, response, status, summary)       \
-    {HTTP_##method, pattern, handle_##handler, BODY_##body, limit,   SCOPE_##scope,                          \
-     flags,         request, response,         status,      summary, NULL},
+#define GROUP(title, files) {.group = title},
+#define ROUTE(verb, path, handler, how, most, who, bits, takes, gives, code, what)                           \
+    {.pattern = path,                                                                                        \
+     .handle = handle_##handler,                                                                             \
+     .summary = what,                                                                                        \
+     .request = takes,                                                                                       \
+     .response = gives,                                                                                      \
+     .limit = most,                                                                                          \
+     .method = HTTP_##verb,                                                                                  \
+     .body = BODY_##how,                                                                                     \
+     .scope = SCOPE_##who,                                                                                   \
+     .flags = bits,                                                                                          \
+     .status = code},
 #include "api/routes.def"
 #undef GROUP
 #undef ROUTE
@@ -46,7 +55,7 @@ static struct str unalias(struct arena *a, struct str path)
 {
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
         struct str rest = str_from(path, aliases[i].alias.n);
-        if (str_starts(path, aliases[i].alias) && (str_empty(rest) || rest.p[0] == '/'))
+        if (str_starts(path, aliases[i].alias) && (str_empty(rest) || str_starts(rest, STR("/"))))
             return arena_printf(a, "%.*s%.*s", STR_ARG(aliases[i].name), STR_ARG(rest));
     }
     return path;
@@ -58,7 +67,7 @@ static bool match(const char *pattern, struct str path, struct route_params *par
     params->n = 0;
     while (*pattern) {
         if (*pattern != '{') {
-            if (str_empty(path) || path.p[0] != *pattern)
+            if (!path.p || str_empty(path) || path.p[0] != *pattern)
                 return false;
             path = str_from(path, 1);
             pattern++;

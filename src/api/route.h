@@ -36,16 +36,16 @@ enum route_flags {
 enum { MULTIPART_SLACK = 16384 };
 
 struct route {
-    enum http_method method;
-    const char *pattern;
+    const char *pattern; /* NULL: the row opens a group */
     void (*handle)(struct call *);
+    const char *summary, *group;
+    const char *request, *response; /* shapes of schema.def */
+    uint64_t limit;                 /* of the body; 0: net.body_max */
+    enum http_method method;
     enum route_body body;
-    uint64_t limit; /* of the body; 0: net.body_max */
     unsigned scope; /* enum scope */
     unsigned flags;
-    const char *request, *response;
     int status;
-    const char *summary, *group;
 };
 
 enum { ROUTE_PARAMS = 4 };

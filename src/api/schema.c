@@ -51,6 +51,8 @@ static void load(void)
             tail = (struct type_field **)&schema->fields;
             continue;
         }
+        if (!tail)
+            abort(); /* a FIELD before the first SCHEMA */
         *tail = parse_row(rows[i].name, rows[i].type, rows[i].doc);
         tail = &(*tail)->next;
     }

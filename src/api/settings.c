@@ -252,8 +252,8 @@ static struct stored *changed_list(const struct settings *s, const struct settin
     struct jw w = JW(doc);
     jw_object(&w);
     for (const struct stored *item = s->stored; item; item = item->next) {
-        struct str key;
-        bool ours = named(change, a, item->name, &key);
+        struct str key = STR_NONE;
+        bool ours = named(change, a, item->name, &key) && key.p;
         if (ours && displaced(change, key))
             continue;
         remember(a, &list, item->name, item->value);

@@ -193,7 +193,7 @@ enum err type_field_parse(struct arena *a, struct str name, struct str type, str
 {
     const struct type *t = NULL;
     enum err err = type_parse(a, type, &t, e);
-    if (err)
+    if (err || !t)
         return err;
     struct type_field *field = arena_new(a, struct type_field);
     field->name = name;

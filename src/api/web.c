@@ -7,7 +7,7 @@ static bool is_for_programs(struct str path)
     static const char *const prefixes[] = {"/api", "/v1", "/ws"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         struct str prefix = str_c(prefixes[i]), rest = str_from(path, prefix.n);
-        if (str_starts(path, prefix) && (str_empty(rest) || rest.p[0] == '/'))
+        if (str_starts(path, prefix) && (str_empty(rest) || str_starts(rest, STR("/"))))
             return true;
     }
     return false;
