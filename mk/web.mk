@@ -3,6 +3,7 @@
 #   make web        build/gen/webapp.c and what it includes
 #   make web-dev    the dev server of the page, in front of an Eidolon at EIDOLON_URL (default 127.0.0.1:8080)
 #   make test-web   drives Chromium against build/eidolon; screenshots go to build/screenshots
+#   make pictures   the pictures of docs/images, from the real page
 #   make WEB=off    an executable without the page, where node is not to be had
 #
 # Only the executable links it; unit tests need no node. It is built again when a file of web/ changes.
@@ -43,4 +44,7 @@ tests/node_modules/.stamp: tests/package.json tests/package-lock.json tests/.npm
 test-web: build/eidolon tests/node_modules/.stamp
 	node --test --test-reporter spec --test-concurrency 1 tests/web/*.test.mjs
 
-.PHONY: web web-dev test-web
+pictures: build/eidolon tests/node_modules/.stamp
+	node tests/web/pictures.mjs
+
+.PHONY: web web-dev test-web pictures

@@ -22,8 +22,8 @@ const TYPES = {
 };
 /* Nothing inline, nothing from elsewhere: finish.mjs has made the page fit this. */
 const CSP =
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; " +
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; " +
+    "img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 function files(folder) {
     return readdirSync(folder).flatMap((name) => {

@@ -1,0 +1,53 @@
+// The pictures of docs/images, from the real page: `make pictures`. Look at them before they are committed.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeFolder, removeFolder, request, startServer } from '../lib/server.mjs';
+import { PHONE, composer, enterRoom, launch, openPage, quiet, say, theirs } from './browser.mjs';
+
+const out = fileURLToPath(new URL('../../docs/images', import.meta.url));
+mkdirSync(out, { recursive: true });
+const data = makeFolder();
+const server = await startServer({ data });
+const browser = await launch();
+const shoot = (page, name) => page.screenshot({ path: join(out, `${name}.png`) });
+
+async function exchange(page, text) {
+    const before = await theirs(page).count();
+    await say(page, text);
+    await page.waitForFunction((count) => document.querySelectorAll('article.row:not(.mine)').length > count, before);
+    await quiet(page);
+    await page.waitForTimeout(900);
+}
+
+try {
+    const light = await openPage(browser, server, { viewport: { width: 1360, height: 850 } });
+    await light.goto('/');
+    await light.waitForTimeout(900);
+    await shoot(light, 'welcome');
+    await request(server, 'PUT', '/api/config', { 'user.name': 'Ada' });
+    await enterRoom(light, 'Mia');
+    await exchange(light, 'Hello Mia, I am Ada. I play the cello, and today the rehearsal went badly.');
+    await exchange(light, 'The conductor stopped me twice. I felt like a child again.');
+    await exchange(light, 'Do you still know what I play?');
+    await shoot(light, 'conversation');
+    await light.goto('/personas/solene');
+    await light.waitForTimeout(900);
+    await shoot(light, 'persona');
+
+    const dark = await openPage(browser, server, { viewport: { width: 1240, height: 780 }, scheme: 'dark' });
+    await enterRoom(dark, 'The Philosopher');
+    await exchange(dark, 'Is a promise still a promise if nobody remembers it?');
+    await exchange(dark, 'I think it is. But then who is it made to?');
+    await shoot(dark, 'conversation-dark');
+
+    const phone = await openPage(browser, server, { viewport: PHONE, scheme: 'light', hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    await enterRoom(phone, 'Lyra');
+    await composer(phone).waitFor();
+    await exchange(phone, 'It rained on the way home and I did not mind.');
+    await shoot(phone, 'phone');
+} finally {
+    await browser.close();
+    await server.stop();
+    removeFolder(data);
+}
