@@ -10,13 +10,15 @@ FUZZ_S ?= 600
 FUZZ_FLAGS := -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # What is fuzzed is compiled once more, so that its code is instrumented for coverage.
-FUZZED := $(filter-out src/base/share.c,$(wildcard src/base/*.c src/loop/*.c src/net/*.c) src/engine/sse.c src/engine/openai_answer.c src/engine/gen.c)
+FUZZED := $(wildcard src/base/*.c src/loop/*.c src/net/*.c src/language/*.c) src/engine/sse.c src/engine/openai_answer.c \
+    src/engine/gen.c $(wildcard src/engine/scripted_*.c)
+FUZZ_DATA := $(OUT)/obj/gen/share_files.o # the embedded rules; data only
 
 build/fuzz/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	clang $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-build/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZED:src/%.c=build/fuzz/obj/%.o)
+build/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZED:src/%.c=build/fuzz/obj/%.o) $(FUZZ_DATA)
 	clang $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 -include $(FUZZED:src/%.c=build/fuzz/obj/%.d)

@@ -1,7 +1,7 @@
 /*
  * What the parts of the scripted core share. scripted_rules.c reads rule files, scripted_choose.c picks and
- * fills lines, scripted_memory.c answers from what was told, scripted_open.c finds unfinished topics,
- * scripted_reply.c decides which of these speaks.
+ * fills lines, scripted_memory.c answers from what was told, scripted_quote.c quotes it, scripted_open.c
+ * finds unfinished topics, scripted_reply.c decides which of these speaks.
  */
 #ifndef EIDOLON_ENGINE_SCRIPTED_IMPL_H
 #define EIDOLON_ENGINE_SCRIPTED_IMPL_H
@@ -97,6 +97,14 @@ struct str person_name(struct making *m); /* first name as told, else the displa
 /* scripted_memory.c */
 void read_all_facts(struct making *m);
 bool answer_from_memory(struct making *m, const struct person_question *q);
+
+const struct scripted_recall **recalled_by_time(struct making *m); /* in the arena, oldest first */
+
+/* scripted_quote.c: answers in the person's own words; false if there are none to the point. */
+bool say_quote(struct making *m, const struct person_question *q);
+bool say_quote_of_all(struct making *m, const struct person_question *q); /* q NULL: of what was heard */
+bool answer_entity(struct making *m);
+bool answer_recent(struct making *m);
 
 /* scripted_open.c: an unfinished thing the person spoke of; sets {thing}, {when}; false if there is none. */
 bool find_unfinished(struct making *m, bool *due);

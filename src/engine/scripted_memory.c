@@ -17,8 +17,64 @@ static int by_time(const void *a, const void *b)
     return (x->at_ms > y->at_ms) - (x->at_ms < y->at_ms);
 }
 
+/* The one relation that bears this name, or NULL. */
+static const struct person_fact *bearer(const struct making *m, struct str norm)
+{
+    const struct person_fact *found = NULL;
+    for (size_t i = 0; i < m->fact_count; i++) {
+        const struct person_fact *fact = &m->facts[i];
+        if (fact->kind != FACT_NAME || fact->negated || !fact->subject.n || !str_ieq(fact->value, norm))
+            continue;
+        if (found && !str_eq(found->subject, fact->subject))
+            return NULL;
+        found = fact;
+    }
+    return found;
+}
+
+/* "Derek keeps bees" -> "my husband Derek keeps bees", once it is known who Derek is. */
+static struct str with_relations(struct making *m, struct str text)
+{
+    struct words w;
+    struct buf out = BUF_INIT;
+    size_t done = 0;
+    words_of(&m->arena, text, &w);
+    for (size_t i = 0; i + 1 < w.count; i++) {
+        bool begins = i == 0 || w.at[i - 1].after || word_among(w.at[i - 1].norm, " and but so because ");
+        bool listed = i > 0 && (w.at[i - 1].after == ',' || w.at[i - 1].after == ':') && !w.at[i].capital;
+        const struct person_fact *who = begins && !listed && !w.at[i].after && !word_is_stop(w.at[i].norm)
+                                            ? bearer(m, w.at[i].norm)
+                                            : NULL;
+        if (!who || word_among(w.at[i + 1].norm, " and or ") ||
+            (i && word_among(w.at[i + 1].norm, " is ") && w.at[i + 1].from != w.at[i].from &&
+             i + 2 >= w.count))
+            continue;
+        if (i + 2 < w.count && word_among(w.at[i + 1].norm, " is are ") &&
+            word_among(w.at[i + 2].norm, " my our "))
+            continue;
+        bool shared =
+            who->said_as.n && who->said_as.p[who->said_as.n - 1] == 's' && !str_ends(who->said_as, STR("ss"));
+        buf_add(&out, str_sub(text, done, w.at[i].from - done));
+        buf_printf(&out, "my %.*s ",
+                   STR_ARG(shared           ? who->subject
+                           : who->said_as.n ? who->said_as
+                                            : who->subject));
+        done = w.at[i].from;
+    }
+    if (done) {
+        buf_add(&out, str_from(text, done));
+        text = arena_str(&m->arena, buf_str(&out));
+    } else if (out.n) {
+        buf_add(&out, text);
+        text = arena_str(&m->arena, buf_str(&out));
+    }
+    buf_release(&out);
+    return text;
+}
+
 static void read_from(struct making *m, struct str text, struct str asked)
 {
+    text = with_relations(m, text);
     if (m->fact_count < FACTS_MAX)
         m->fact_count +=
             person_facts_extract(&m->arena, text, asked, m->facts + m->fact_count, FACTS_MAX - m->fact_count);
@@ -38,6 +94,18 @@ static void read_core(struct making *m, struct str block)
     }
 }
 
+const struct scripted_recall **recalled_by_time(struct making *m)
+{
+    const struct scripted_input *in = m->in;
+    const struct scripted_recall **order =
+        arena_array(&m->arena, const struct scripted_recall *, in->recalled_count + 1);
+    for (size_t i = 0; i < in->recalled_count; i++)
+        order[i] = &in->recalled[i];
+    if (in->recalled_count)
+        qsort(order, in->recalled_count, sizeof *order, by_time);
+    return order;
+}
+
 void read_all_facts(struct making *m)
 {
     const struct scripted_input *in = m->in;
@@ -46,12 +114,7 @@ void read_all_facts(struct making *m)
     m->facts_read = true;
     for (size_t i = 0; i < in->core_count; i++)
         read_core(m, in->core[i]);
-    const struct scripted_recall **order =
-        arena_array(&m->arena, const struct scripted_recall *, in->recalled_count + 1);
-    for (size_t i = 0; i < in->recalled_count; i++)
-        order[i] = &in->recalled[i];
-    if (in->recalled_count)
-        qsort(order, in->recalled_count, sizeof *order, by_time);
+    const struct scripted_recall **order = recalled_by_time(m);
     for (size_t i = 0; i < in->recalled_count; i++)
         if (order[i]->author == SCRIPTED_PERSON)
             read_from(m, order[i]->text, STR_NONE);
@@ -236,6 +299,12 @@ static struct str naming(struct making *m, const struct found *f, size_t at)
     struct str number = str_sub(said_as, 0, str_find_char(said_as, ' '));
     if (number.n < said_as.n && memmem(numbers, sizeof numbers, number.p, number.n))
         said_as = str_from(said_as, number.n + 1);
+    bool single =
+        count > 1 && said_as.n && said_as.p[said_as.n - 1] != 's' && !str_ends(said_as, STR("children"));
+    if (single && str_eq(said_as, STR("child")))
+        said_as = STR("children");
+    else if (single)
+        said_as = arena_printf(&m->arena, "%.*ss", STR_ARG(said_as));
     return arena_printf(&m->arena, "your %.*s %s called %.*s", STR_ARG(said_as), count > 1 ? "are" : "is",
                         STR_ARG(joined(m, names, count)));
 }
@@ -243,9 +312,9 @@ static struct str naming(struct making *m, const struct found *f, size_t at)
 /* Facts' clauses turned round, latest last, the same clause once. */
 static struct str clauses(struct making *m, const struct found *f, size_t most)
 {
-    struct str parts[8];
+    struct str parts[14];
     size_t count = 0, from = f->count > most ? f->count - most : 0;
-    for (size_t i = from; i < f->count && count < 8; i++) {
+    for (size_t i = from; i < f->count && count < 14; i++) {
         const struct person_fact *fact = f->at[i];
         struct str part = fact->kind == FACT_NAME ? naming(m, f, i) : reflected(m, fact->clause);
         bool known = !part.n;
@@ -343,7 +412,29 @@ static struct str thing_of(struct making *m, const struct person_question *q)
     }
 }
 
+/* "did I tell you about my trip to Japan?": "anything about your trip to Japan". */
+static struct str topic_of(struct making *m, const struct person_question *q)
+{
+    enum { LONGEST = 60 };
+    struct str topic = reflected(m, q->topic);
+    if (q->surely && !q->subject.n && topic.n && topic.n < LONGEST &&
+        !strpbrk(arena_cstr(&m->arena, topic), "{}[]|\n"))
+        return str_starts(topic, STR("I ")) || str_starts(topic, STR("you")) || str_starts(topic, STR("what"))
+                   ? STR("that")
+                   : arena_printf(&m->arena, "anything about %.*s", STR_ARG(topic));
+    return thing_of(m, q);
+}
+
 static bool say_none(struct making *m, const struct person_question *q)
+{
+    if (say_quote(m, q))
+        return true;
+    set_var(m, "thing", topic_of(m, q));
+    return say_named(m, "memory-none");
+}
+
+/* For kinds that are asked for without a word of their own. */
+static bool say_none_plain(struct making *m, const struct person_question *q)
 {
     set_var(m, "thing", thing_of(m, q));
     return say_named(m, "memory-none");
@@ -366,7 +457,7 @@ static bool say_partly(struct making *m, const struct person_question *q, const 
 {
     set_var(m, "thing", thing_of(m, q));
     set_var(m, "fact", clauses(m, f, 2));
-    return say_named(m, "memory-partly");
+    return say_named(m, q->kind == FACT_OTHER ? "memory-only" : "memory-partly");
 }
 
 static bool answer_name(struct making *m)
@@ -383,7 +474,7 @@ static bool answer_name(struct making *m)
     if (m->in->user_name.n)
         return say_named(m, "memory-name-profile");
     struct person_question q = {.kind = FACT_NAME};
-    return say_none(m, &q);
+    return say_none_plain(m, &q);
 }
 
 /* All that was said of a subject, whatever the kind; also "I have a dog" for "dog". */
@@ -439,9 +530,12 @@ static bool answer_subject(struct making *m, const struct person_question *q)
     }
     if (all.denied)
         return say_denied(m, all.denied);
-    bool open = q->kind == FACT_OTHER && !q->about.n;
+    bool open = q->kind == FACT_OTHER &&
+                (!q->about.n || word_among(q->about, " happened happen alive doing into fine well ok "));
     if (open && all.count)
         return say_fact(m, clauses(m, &all, 4));
+    if (q->about.n && say_quote_of_all(m, q))
+        return true;
     return all.count ? say_partly(m, q, &all) : say_none(m, q);
 }
 
@@ -534,8 +628,12 @@ static bool answer_single(struct making *m, const struct person_question *q)
         return true;
     find_kind(m, q->kind, STR_NONE, &f);
     if (q->kind == FACT_HOME || q->kind == FACT_BIRTHDAY || q->kind == FACT_AGE) {
+        if (!f.count && q->kind == FACT_AGE)
+            find_kind(m, FACT_BIRTHDAY, STR_NONE, &f);
         if (!f.count)
             return say_none(m, &open);
+        if (q->kind == FACT_AGE && f.at[f.count - 1]->kind == FACT_BIRTHDAY)
+            return say_partly(m, q, &f);
         const struct person_fact *fact = f.at[f.count - 1];
         if (q->kind == FACT_HOME)
             return say_fact(m,
@@ -565,6 +663,13 @@ static bool answer_single(struct making *m, const struct person_question *q)
             if (m->facts[i].kind == FACT_IS && !m->facts[i].subject.n && m->facts[i].value.n < 20 &&
                 strpbrk(arena_cstr(&m->arena, m->facts[i].value), "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
                 add_found(&f, &m->facts[i]);
+    if (q->kind == FACT_ORIGIN && !f.count)
+        for (size_t i = 0; i < m->fact_count; i++)
+            if (m->facts[i].kind == FACT_HOME && !m->facts[i].subject.n &&
+                str_find(m->facts[i].clause, STR(" from ")) != SIZE_MAX)
+                add_found(&f, &m->facts[i]);
+    if (q->kind == FACT_JOB && !f.count && !f.denied && answer_past(m, q))
+        return true;
     if (q->kind == FACT_STATUS && !f.count)
         find_subject(m, STR("partner"), &f);
     if (f.count)
@@ -577,7 +682,7 @@ static bool answer_everything(struct making *m)
     static const enum fact_kind order[] = {
         FACT_NAME,  FACT_HOME,    FACT_JOB,  FACT_EMPLOYER, FACT_HAVE,    FACT_LIKE,     FACT_FAVOURITE,
         FACT_STUDY, FACT_ALLERGY, FACT_PLAN, FACT_HOBBY,    FACT_DISLIKE, FACT_BIRTHDAY, FACT_AGE};
-    enum { MOST = 6 };
+    enum { MOST = 40 };
     struct found all = {.count = 0};
     for (size_t k = 0; k < sizeof order / sizeof *order && all.count < MOST; k++) {
         struct found f = {.count = 0};
@@ -611,7 +716,14 @@ static bool answer_about(struct making *m, const struct person_question *q)
     }
     if (f.count)
         return say_fact(m, clauses(m, &f, 4));
-    return q->tentative ? false : f.denied ? say_denied(m, f.denied) : say_none(m, q);
+    if (f.denied && !q->tentative)
+        return say_denied(m, f.denied);
+    return (!q->tentative || q->surely) && say_none(m, q);
+}
+
+static bool holds_learning(struct str about)
+{
+    return str_find(about, STR("learn")) != SIZE_MAX;
 }
 
 bool answer_from_memory(struct making *m, const struct person_question *q)
@@ -623,6 +735,8 @@ bool answer_from_memory(struct making *m, const struct person_question *q)
                                 plan[] = {FACT_PLAN}, diet[] = {FACT_DIET, FACT_ALLERGY};
     struct person_question open = *q;
     read_all_facts(m);
+    if (q->recent)
+        return answer_recent(m);
     if (q->everything)
         return answer_everything(m);
     if (q->subject.n)
@@ -639,6 +753,10 @@ bool answer_from_memory(struct making *m, const struct person_question *q)
     case FACT_DISLIKE:
         return answer_filtered(m, q, q->yes_no ? like : dislike, q->yes_no ? 4 : 1);
     case FACT_HOBBY:
+        if (q->about.n && say_quote_of_all(m, q))
+            return true;
+        if (holds_learning(q->about) && say_quote(m, q))
+            return true;
         open.about = q->yes_no ? q->about : STR_NONE;
         return answer_filtered(m, &open, hobby, 1);
     case FACT_ALLERGY:
@@ -654,7 +772,7 @@ bool answer_from_memory(struct making *m, const struct person_question *q)
         open.about = STR_NONE;
         return answer_filtered(m, &open, plan, 1);
     case FACT_OTHER:
-        return q->about.n && answer_about(m, q);
+        return (q->about.n && answer_about(m, q)) || (q->surely && say_none(m, q));
     default:
         return answer_single(m, q);
     }

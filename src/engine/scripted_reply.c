@@ -285,11 +285,28 @@ static bool use_unfinished(struct making *m)
     return find_unfinished(m, &due) && use_named(m, due ? "unfinished-due" : "unfinished-ahead");
 }
 
+/* A question or an order to tell, that is not about the persona. */
+static bool asks_of_somebody(const struct making *m)
+{
+    const struct words *w = &m->words;
+    bool orders = w->count > 1 && word_among(w->at[0].norm, " tell remind describe ");
+    if ((!(m->now & IF_ASKS) && !orders) || w->count > 20)
+        return false;
+    for (size_t i = 0; i < w->count; i++)
+        if (word_among(w->at[i].norm, " your yours yourself ") ||
+            (str_eq(w->at[i].norm, STR("you")) && i + 1 < w->count &&
+             word_among(w->at[i + 1].norm, " like think love hate prefer feel want believe enjoy ")))
+            return false;
+    return true;
+}
+
 /* Nothing in the rules knew the turn. */
 static void improvise(struct making *m, const struct person_fact *facts, size_t count)
 {
     bool asks = (m->now & IF_ASKS) != 0;
     if (answer_to_own_question(m))
+        return;
+    if (asks && asks_of_somebody(m) && say_quote_of_all(m, NULL))
         return;
     if (asks && use_named(m, "unknown-question"))
         return;
@@ -333,7 +350,12 @@ static void answer_person(struct making *m, struct candidates *c)
     const struct scripted_turn *before = last_own(m->in, 0);
     if (use_candidates(m, c, RANK_DANGER, 100))
         return;
-    if (person_question_parse(&m->arena, m->heard, &question) && answer_from_memory(m, &question))
+    bool asked = person_question_parse(&m->arena, m->heard, &question);
+    if (asked && question.tentative && asks_of_somebody(m) && answer_entity(m))
+        return;
+    if (asked && answer_from_memory(m, &question))
+        return;
+    if (asks_of_somebody(m) && answer_entity(m))
         return;
     if (find_sum(m) && use_named(m, "sum"))
         return;
@@ -376,7 +398,7 @@ static void look_around(struct making *m)
     words_of(&m->arena, m->heard, &m->words);
     if (last->author != SCRIPTED_PERSON) {
         m->now |= IF_PERSONA;
-        set_var(m, "other", str_starts(last->name, STR("The ")) ? str_from(last->name, 4) : last->name);
+        set_var(m, "other", last->name);
     }
     for (size_t i = 0; i < in->transcript_count; i++)
         if (in->transcript[i].author != SCRIPTED_PERSON) {

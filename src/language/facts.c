@@ -25,6 +25,11 @@ static const char shared_verbs[] = " work live am have love like hate play study
                                    "likes hates plays studies has speak enjoy "
                                    "moved adopted want is do does don't can collect ";
 
+static bool in_set(const char *set, struct str norm)
+{
+    return norm.n && pattern_in(fact_tables()->patterns, set, norm);
+}
+
 static bool is_filler(const struct words *w, size_t i)
 {
     return pattern_in(fact_tables()->patterns, "filler", w->at[i].norm) &&
@@ -52,6 +57,12 @@ static bool clause_begins(const struct words *w, size_t start, size_t i)
     }
     if (at >= w->count || at == start)
         return false;
+    if (mark && word_is(w, at, "ill") && word_is(w, at + 1, "be"))
+        return true;
+    if (mark == ',' && word_is(w, at, "been"))
+        return true;
+    if (conjunction && at > i + 1 && word_is(w, at, "the") && has_verb(w, at))
+        return true; /* "and honestly the nights are hard" */
     if (!conjunction && mark && is_filler(w, i))
         while (at < w->count && is_filler(w, at))
             at++;
@@ -67,7 +78,9 @@ static bool clause_begins(const struct words *w, size_t start, size_t i)
         return mark == ',' &&
                word_among(w->at[at].norm, " if what who where when how do does can could would will are ") &&
                !conjunction;
-    return (conjunction || mark) && has_verb(w, at);
+    bool pronoun = conjunction && at + 1 < w->count && word_among(w->at[at].norm, " i he she they we ") &&
+                   !word_among(w->at[at + 1].norm, " and or ");
+    return (conjunction || mark) && (pronoun || has_verb(w, at));
 }
 
 static void trim_tail(const struct words *w, size_t from, size_t *to)
@@ -235,6 +248,11 @@ static void emit_being(struct extraction *x, const struct predicate *p, size_t f
     const struct words *w = p->w;
     size_t to = w->count;
     bool negated = word_is(w, from, "not");
+    if (from + 2 < to && w->at[from].norm.p[0] >= '0' && w->at[from].norm.p[0] <= '9' &&
+        w->at[from].after == ',') { /* "I'm 67, a retired teacher" */
+        emit(x, p, FACT_AGE, words_span(w, from, from + 1));
+        from++;
+    }
     from += negated;
     while (from < to && word_among(w->at[from].norm, " also still now just really actually currently only "))
         from++;
@@ -306,7 +324,7 @@ static void emit_matched(struct extraction *x, const struct predicate *p, const 
         emit_name(x, p, from);
         return;
     }
-    if (line->kind == FACT_HAVE && !line->negated) {
+    if (line->kind == FACT_HAVE && !line->negated && !p->subject.n) {
         speak_of(x, w, from, to);
         emit_named_things(x, p, from, w->count);
     }
@@ -314,6 +332,9 @@ static void emit_matched(struct extraction *x, const struct predicate *p, const 
         if (word_is(w, i, "not") ||
             word_among(w->at[i].norm, " with for since because where when last two three ago "))
             to = i > from ? i : to;
+    for (size_t i = from + 1; line->kind == FACT_HOME && i + 1 < to; i++)
+        if (word_is(w, i, "in") && w->at[i + 1].norm.p[0] >= '0' && w->at[i + 1].norm.p[0] <= '9')
+            to = i; /* "Leeds in 2019" */
     trim_tail(w, from, &to);
     const struct pattern_set *sets = fact_tables()->patterns;
     bool ageless = line->kind == FACT_AGE && p->subject.n && !pattern_in(sets, "relative", p->subject) &&
@@ -410,8 +431,15 @@ static void read_possessed(struct extraction *x, struct predicate *p, size_t fro
         emit(x, p, FACT_OTHER, words_span(w, end + 1, w->count));
         return;
     }
-    if (end < w->count && looks_like_name(&w->at[end]) && w->at[end].capital) {
-        size_t to = name_end(w, end);
+    bool kin = in_set("relative", w->at[end - 1].norm) || in_set("pet", w->at[end - 1].norm);
+    bool small =
+        kin && end + 1 < w->count && !w->at[end].after && !word_is_stop(w->at[end].norm) &&
+        !in_set("verb", w->at[end].norm) && !in_set("feeling", w->at[end].norm) &&
+        !in_set("filler", w->at[end].norm) && !in_set("adjective", w->at[end].norm) &&
+        !in_set("occupation", w->at[end].norm) && w->at[end].from != w->at[end - 1].from &&
+        word_among(w->at[end + 1].norm, " is was has lives works loves likes hates plays 's who died ");
+    if (end < w->count && ((looks_like_name(&w->at[end]) && w->at[end].capital) || small)) {
+        size_t to = small ? end + 1 : name_end(w, end);
         emit(x, p, FACT_NAME, words_span(w, end, to));
         p->from = to;
     }
@@ -455,7 +483,7 @@ static bool read_naming(struct extraction *x, struct predicate *p)
         emit_name(x, p, 2);
         return true;
     }
-    size_t to = name_end(w, 0);
+    size_t to = word_is_stop(w->at[0].norm) ? 0 : name_end(w, 0);
     if (to > 0 && to + 2 < n && word_among(w->at[to].norm, " is are ") && word_is(w, to + 1, "my")) {
         struct str name = words_span(w, 0, to);
         size_t end = subject_end(w, to + 2);
@@ -618,10 +646,85 @@ static size_t lead_in(struct extraction *x, const struct words *w)
     }
 }
 
+/* "mums name is", "my dads a plumber": the apostrophe that was not typed. */
+static struct str with_apostrophe(struct extraction *x, const struct words *w)
+{
+    for (size_t k = 1; k < 4 && k + 1 < w->count && word_among(w->at[0].norm, " my our "); k++) {
+        struct str norm = w->at[k].norm, one = str_sub(norm, 0, norm.n - 1);
+        if (norm.n < 3 || norm.p[norm.n - 1] != 's' || !(in_set("relative", one) || in_set("pet", one)))
+            continue;
+        struct str next = w->at[k + 1].norm;
+        bool owns = word_among(next, " name birthday age job favourite hobby "),
+             is = word_among(next, " a an called named from in not really dead married ");
+        if (!owns && !is)
+            continue;
+        struct str s = w->source;
+        uint32_t cut = w->at[k].to - 1;
+        return arena_printf(x->arena, "%.*s%s%.*s", (int)cut, s.p, owns ? "'s" : " is",
+                            STR_ARG(str_from(s, w->at[k].to)));
+    }
+    return STR_NONE;
+}
+
+/* "got a sister", "ill be 28", "allergic to nuts": I is put in. */
+static struct str with_speaker(struct extraction *x, const struct words *w)
+{
+    struct str rest = w->source, first = w->at[0].norm, next = w->count > 1 ? w->at[1].norm : STR_NONE;
+    if (w->count < 3)
+        return STR_NONE;
+    if (str_eq(first, STR("ill")) && word_among(next, " be turn have "))
+        return arena_printf(x->arena, "I'll%.*s", STR_ARG(str_from(rest, w->at[0].to)));
+    if (str_eq(first, STR("id")) && word_among(next, " love like "))
+        return arena_printf(x->arena, "I'd%.*s", STR_ARG(str_from(rest, w->at[0].to)));
+    bool state = (word_among(first, " allergic scared afraid terrified married engaged ") &&
+                  word_among(next, " to of ")) ||
+                 (str_eq(first, STR("born")) && word_among(next, " in on near and ")) ||
+                 (str_eq(first, STR("working")) && word_among(next, " as at in for nights ")) ||
+                 (str_eq(first, STR("living")) && word_among(next, " in near at "));
+    bool act = (str_eq(first, STR("got")) && word_among(next, " a an two three four my another no ")) ||
+               (str_eq(first, STR("moved")) && word_among(next, " to from here ")) ||
+               (str_eq(first, STR("grew")) && str_eq(next, STR("up"))) ||
+               (str_eq(first, STR("live")) && word_among(next, " in near at with ")) ||
+               (str_eq(first, STR("work")) && word_among(next, " as at in for nights "));
+    if (!state && !act)
+        return STR_NONE;
+    return arena_printf(x->arena, "%s%.*s", state ? "I am " : "I ", STR_ARG(rest));
+}
+
+/* "my friends call me Sasha" */
+static bool read_called(struct extraction *x, const struct words *w, struct str clause, uint32_t at)
+{
+    struct predicate p = {.w = w, .clause = clause, .at = at, .end = at + (uint32_t)clause.n};
+    for (size_t i = 1; i + 2 < w->count && i < 5; i++) {
+        const struct word *name = &w->at[i + 2];
+        bool others = word_among(w->at[i - 1].norm,
+                                 " friends mates everyone everybody people family colleagues folks ");
+        bool last = i + 3 >= w->count || (i + 4 >= w->count && in_set("tail", w->at[i + 3].norm));
+        if (!others || !word_among(w->at[i].norm, " call calls ") || !word_is(w, i + 1, "me") ||
+            word_is_stop(name->norm) || !(name->capital || looks_like_name(name) || last))
+            continue;
+        if (name->capital || looks_like_name(name))
+            emit_name(x, &p, i + 2);
+        else
+            emit(x, &p, FACT_NAME, words_span(w, i + 2, i + 3));
+        return true;
+    }
+    return false;
+}
+
+static void emit_other_names(struct extraction *x, const struct words *w, struct str clause, uint32_t at);
+
 static void read_clause(struct extraction *x, struct str clause, uint32_t at)
 {
     struct words w;
     words_of(x->arena, clause, &w);
+    struct str changed = w.count ? with_apostrophe(x, &w) : STR_NONE;
+    if (!changed.n && w.count)
+        changed = with_speaker(x, &w);
+    if (changed.n) {
+        clause = changed;
+        words_of(x->arena, clause, &w);
+    }
     size_t skip = lead_in(x, &w);
     if (skip >= w.count) {
         skip = 0;
@@ -640,7 +743,59 @@ static void read_clause(struct extraction *x, struct str clause, uint32_t at)
         clause.n--;
     if (!w.count || w.at[0].quoted)
         return;
+    if (read_called(x, &w, clause, at))
+        return;
     read_subject(x, &w, clause, at);
+    emit_other_names(x, &w, clause, at);
+}
+
+/* Names that stand beside a relation anywhere in the clause: "with my husband Derek", "two dogs, Poppy and
+ * Fern", "a little sister zosia who's 14". */
+static void emit_other_names(struct extraction *x, const struct words *w, struct str clause, uint32_t at)
+{
+    const struct fact_tables *t = fact_tables();
+    bool own = word_among(w->at[0].norm, " i we ");
+    for (size_t i = 1; i + 1 < w->count; i++) {
+        struct str norm = w->at[i].norm;
+        size_t next = i + 1;
+        bool comma = w->at[i].after == ',' || w->at[i].after == ':';
+        if (!(in_set("relative", norm) || in_set("pet", norm)) || (w->at[i].after && !comma) ||
+            (!own && !(word_among(w->at[i - 1].norm, " my our ") ||
+                       (i > 1 && word_among(w->at[i - 2].norm, " my our ")))) ||
+            !(word_among(w->at[i - 1].norm, " my our a an ") || in_set("adjective", w->at[i - 1].norm)))
+            continue;
+        bool plural = norm.p[norm.n - 1] == 's', several = plural && comma;
+        bool named = w->at[next].capital || map_get(&t->names, w->at[next].norm) ||
+                     (next + 1 < w->count && word_is(w, next + 1, "who") && !word_is_stop(w->at[next].norm));
+        bool pair = several && next + 2 < w->count && word_is(w, next + 1, "and") &&
+                    !word_is_stop(w->at[next].norm) && next + 3 >= w->count;
+        if (!(named && looks_like_name(&w->at[next])) && !pair && !(named && !w->at[next].capital && !comma))
+            continue;
+        if (w->at[next].capital && !looks_like_name(&w->at[next]))
+            continue;
+        struct predicate p = {.w = w, .clause = clause, .at = at, .end = at + (uint32_t)clause.n};
+        p.subject = subject_canonical(x->arena, w, i, i + 1);
+        p.said_as = words_span(w, i, i + 1);
+        for (int k = 0; k < 4 && next < w->count; k++) {
+            size_t to = pair ? next + 1 : name_end(w, next);
+            struct str name = words_span(w, next, to > next ? to : next + 1);
+            bool known = false;
+            for (size_t j = 0; j < x->count; j++)
+                known |= x->out[j].kind == FACT_NAME && str_ieq(x->out[j].value, name);
+            if (!known && name.n)
+                emit(x, &p, FACT_NAME, name);
+            next = to > next ? to : next + 1;
+            if (word_is(w, next, "who") && word_is(w, next + 1, "is") && next + 2 < w->count &&
+                w->at[next + 2].norm.p[0] >= '0' && w->at[next + 2].norm.p[0] <= '9')
+                emit(x, &p, FACT_AGE, words_span(w, next + 2, next + 3));
+            bool more =
+                several && next < w->count && (w->at[next - 1].after == ',' || word_is(w, next, "and"));
+            next += more && word_is(w, next, "and");
+            if (!more || next >= w->count ||
+                !(pair || (w->at[next].capital && looks_like_name(&w->at[next]))))
+                break;
+        }
+    }
 }
 
 static bool unreal(const struct words *w, size_t from, size_t to)
@@ -688,7 +843,14 @@ static void read_sentence(struct extraction *x, struct str sentence, uint32_t at
     }
 }
 
-static bool taken_back(struct str text)
+bool sentence_is_unreal(struct arena *a, struct str sentence)
+{
+    struct words w;
+    words_of(a, sentence, &w);
+    return unreal(&w, 0, w.count);
+}
+
+bool message_taken_back(struct str text)
 {
     static const char *const signs[] = {"just kidding", "Just kidding",   "only kidding",
                                         "only joking",  "just joking",    "Just joking",
@@ -709,7 +871,7 @@ size_t person_facts_extract(struct arena *a, struct str text, struct str asked, 
 {
     struct extraction x = {.arena = a, .text = text, .asked = asked, .out = out, .max = max};
     struct str rest = str_sub(text, 0, WORDS_BYTES_MAX), sentence;
-    if (taken_back(rest))
+    if (message_taken_back(rest))
         return 0;
     while (x.count < max && sentence_next(&rest, &sentence)) {
         x.correction = false;

@@ -61,7 +61,18 @@ struct person_question {
     bool yes_no;         /* "do I have a dog?" */
     bool tentative;      /* ask memory first; if nothing matches, it may have been something else */
     bool everything;     /* "what do you know about me?" */
+    bool recent;         /* "what were we talking about last time?" */
+    bool surely;         /* "did I tell you ...?": of memory and nothing else */
+    struct str topic;    /* what follows "did I tell you about", as typed, or "" */
 };
+
+/* Whether a sentence is said as if (wished, supposed, dreamt): nothing in it is a fact. */
+bool sentence_is_unreal(struct arena *a, struct str sentence);
+/* Whether the message takes itself back ("just kidding"). */
+bool message_taken_back(struct str text);
+
+/* Whether a sentence with `said` may answer for `asked` (share/language/kin.txt). Normal forms. */
+bool words_are_kin(struct str asked, struct str said);
 
 /* True if `text` asks for something the person may have told; false for advice, opinions, chat. */
 bool person_question_parse(struct arena *a, struct str text, struct person_question *out);

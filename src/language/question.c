@@ -83,6 +83,13 @@ static const char *const leads[] = {
     "would you remind me",
     "will you tell me",
     "would you tell me",
+    "did i tell you about",
+    "did i ever tell you about",
+    "have i told you about",
+    "have i ever told you about",
+    "have i mentioned",
+    "did i say anything about",
+    "have i said anything about",
     "did i tell you",
     "did i ever tell you",
     "did i mention",
@@ -124,6 +131,46 @@ static const char *const leads[] = {
     "did you forget",
     "so you remember",
     "i wonder if you remember",
+    "i wonder whether you remember",
+    "i wonder whether you know",
+    "i am wondering if you remember",
+    "i was wondering if you remember",
+    "i was wondering if you know",
+    "are you able to tell me",
+    "are you able to recall",
+    "is it possible you remember",
+    "i would like to know if you remember",
+    "i am curious if you remember",
+    "i am curious whether you remember",
+    "i hope you remember",
+    "please remind me",
+    "refresh my memory about",
+    "refresh my memory on",
+    "refresh my memory",
+    "jog my memory",
+    "care to remind me",
+    "mind reminding me",
+    "would you mind reminding me",
+    "tell me again",
+    "tell me once more",
+    "tell me everything about",
+    "what is it you know about",
+    "you must remember",
+    "surely you remember",
+    "you surely remember",
+    "i bet you forgot",
+    "i bet you have forgotten",
+    "i have forgotten",
+    "how much do you know about",
+    "how much do you remember about",
+    "what things do you know about",
+    "what facts do you know about",
+    "can you list",
+    "could you list",
+    "list everything you know about",
+    "sum up what you know about",
+    "summarise what you know about",
+    "summarize what you know about",
     "i wonder if you know",
     "let us see if you remember",
     "let us see if you know",
@@ -192,43 +239,35 @@ static void strip_lead(struct ask *q)
 
 static bool not_for_memory(const struct ask *q)
 {
-    static const char *const advice[] = {"should i",
-                                         "can i",
-                                         "could i",
-                                         "may i",
-                                         "might i",
-                                         "shall i",
-                                         "would i",
-                                         "must i",
-                                         "do i need",
-                                         "do i have to",
-                                         "i should",
-                                         "i can",
-                                         "i could",
-                                         "i need to",
-                                         "i do if",
-                                         "how do i",
-                                         "do i look",
-                                         "do i sound",
-                                         "do i seem",
-                                         "am i right",
-                                         "am i wrong",
-                                         "am i allowed",
-                                         "i feel",
-                                         "am i to",
-                                         "i do about",
-                                         "am i supposed",
-                                         "i mean",
-                                         "am i talking",
-                                         "am i doing wrong",
-                                         "you think",
-                                         "i just say",
-                                         "what do i do now",
-                                         "what do i do about",
-                                         "do i do with",
-                                         "do i make",
-                                         "do i get",
-                                         "do i add"};
+    static const char *const advice[] = {"should i",         "can i",
+                                         "could i",          "may i",
+                                         "might i",          "shall i",
+                                         "would i",          "must i",
+                                         "do i need",        "do i have to",
+                                         "i should",         "i can",
+                                         "i could",          "i need to",
+                                         "i do if",          "how do i get",
+                                         "how do i do",      "how do i make",
+                                         "how do i know",    "how do i stop",
+                                         "how do i tell",    "how do i find",
+                                         "how do i fix",     "how do i deal",
+                                         "how do i start",   "how do i talk",
+                                         "how do i cope",    "how do i become",
+                                         "how do i learn",   "how do i use",
+                                         "how do i add",     "how do i change",
+                                         "how do i say",     "how do i not",
+                                         "how do i get",     "how do i ask",
+                                         "how do i explain", "do i look",
+                                         "do i sound",       "do i seem",
+                                         "am i right",       "am i wrong",
+                                         "am i allowed",     "i feel",
+                                         "am i to",          "i do about",
+                                         "am i supposed",    "i mean",
+                                         "am i talking",     "am i doing wrong",
+                                         "you think",        "i just say",
+                                         "what do i do now", "what do i do about",
+                                         "do i do with",     "do i make",
+                                         "do i get",         "do i add"};
     if (any_of(q, " why should "))
         return true;
     for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
@@ -386,7 +425,12 @@ static bool about_self(struct ask *q)
         {"i go by", FACT_NAME},
         {"do i go by", FACT_NAME},
         {"was i called", FACT_NAME},
-        {"how old", FACT_AGE},
+        {"how old am i", FACT_AGE},
+        {"how old i am", FACT_AGE},
+        {"how old are we", FACT_AGE},
+        {"how old do i", FACT_AGE},
+        {"how old will i", FACT_AGE},
+        {"how old i will", FACT_AGE},
         {"was i born in", FACT_ORIGIN},
         {"where was i born", FACT_ORIGIN},
         {"where i was born", FACT_ORIGIN},
@@ -442,6 +486,22 @@ static bool about_self(struct ask *q)
         {"i hate", FACT_DISLIKE},
         {"i dislike", FACT_DISLIKE},
         {"i can not stand", FACT_DISLIKE},
+        {"can not i stand", FACT_DISLIKE},
+        {"can i not stand", FACT_DISLIKE},
+        {"i can not abide", FACT_DISLIKE},
+        {"can not i eat", FACT_DIET},
+        {"can i not eat", FACT_DIET},
+        {"i can not eat", FACT_DIET},
+        {"frightened of", FACT_FEAR},
+        {"terrified of", FACT_FEAR},
+        {"scares me", FACT_FEAR},
+        {"frightens me", FACT_FEAR},
+        {"nervous about", FACT_FEAR},
+        {"worried about", FACT_FEAR},
+        {"do i earn my living", FACT_JOB},
+        {"i earn my living", FACT_JOB},
+        {"pays my bills", FACT_JOB},
+        {"pay the bills", FACT_JOB},
         {"i like", FACT_LIKE},
         {"i love", FACT_LIKE},
         {"i enjoy", FACT_LIKE},
@@ -470,6 +530,9 @@ static bool about_self(struct ask *q)
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (!holds(q, ways[i].words))
             continue;
+        bool who = ways[i].kind == FACT_NAME && str_starts(str_c(ways[i].words), STR("who "));
+        if (who && !word_among(q->w->at[q->w->count - 1].norm, " i am again then me mia now "))
+            continue; /* "who am I going with" */
         q->out->kind = ways[i].kind;
         q->out->yes_no = !any_of(q, " what who where when which how ");
         set_about(q, 0, 0);
@@ -480,28 +543,140 @@ static bool about_self(struct ask *q)
     return about_anything(q);
 }
 
+static bool seq_anywhere(const struct words *w, const char *words)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (seq(w, i, words))
+            return true;
+    return false;
+}
+
+/* "What were we talking about last time?" */
+static bool about_last_time(const struct words *w)
+{
+    static const char *const ways[] = {"we talking about",
+                                       "we talk about last",
+                                       "we talked about",
+                                       "we were talking about",
+                                       "we talk about the",
+                                       "we talk about before",
+                                       "we chat about",
+                                       "we discuss",
+                                       "we discussed",
+                                       "we spoke about",
+                                       "we speak about last",
+                                       "we leave off",
+                                       "we left off",
+                                       "our last conversation",
+                                       "our last chat",
+                                       "our previous chat",
+                                       "our previous conversation",
+                                       "i say last time",
+                                       "i tell you last time",
+                                       "did i talk about",
+                                       "we talk about yesterday",
+                                       "i tell you yesterday",
+                                       "i say yesterday",
+                                       "what did we talk about",
+                                       "last time we talked",
+                                       "last time we spoke",
+                                       "the last time we",
+                                       "where were we"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (seq_anywhere(w, ways[i]))
+            return true;
+    return false;
+}
+
+/* "..., don't you?", "..., right?" at the end. */
+static void cut_tag(struct words *w)
+{
+    size_t n = w->count;
+    if (n > 3 && word_among(w->at[n - 1].norm, " right correct yeah yes no ")) {
+        w->count--;
+        return;
+    }
+    bool pronoun = n > 4 && word_among(w->at[n - 1].norm, " you i it she he they we ");
+    size_t verb = n - 2;
+    if (pronoun && word_is(w, verb, "not"))
+        verb--;
+    if (pronoun && verb > 1 && w->at[verb - 1].after == ',' &&
+        word_among(w->at[verb].norm, " do does did is are am was were have has had can could would will "))
+        w->count = verb;
+}
+
+/* Where the question begins in "it would be nice if you knew where my aunt lives"; 0 for none. */
+static size_t indirect_ask(const struct words *w)
+{
+    static const char *const ways[] = {"if you remember",   "if you know",          "if you knew",
+                                       "if you remembered", "if you still know",    "if you still remember",
+                                       "whether you know",  "whether you remember", "you have forgotten",
+                                       "if you recall",     "you can tell me",      "you could tell me"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        for (size_t at = 1; at < w->count; at++)
+            if (seq(w, at, ways[i])) {
+                size_t from = at;
+                for (const char *c = ways[i]; *c; c++)
+                    from += *c == ' ';
+                from++;
+                bool wh =
+                    from < w->count &&
+                    word_among(w->at[from].norm, " what where when who how which my whether if the our ");
+                bool statement = from < w->count && seq_anywhere(w, "but");
+                return wh && !statement ? from : 0;
+            }
+    return 0;
+}
+
 static bool parse_sentence(struct arena *a, struct str sentence, struct person_question *out)
 {
     struct words w;
     words_of(a, sentence, &w);
     struct ask q = {a, &w, 0, false, out};
     *out = (struct person_question){.kind = FACT_OTHER};
+    bool asked = sentence_asks(&w);
+    cut_tag(&w);
+    if (asked && w.count < 20 && seq_anywhere(&w, "about me") && !any_of(&q, " think feel like ") &&
+        any_of(&q, " know remember recall learned learnt told everything kept anything ") &&
+        !any_of(&q, " my ")) {
+        out->everything = true;
+        return true;
+    }
+    size_t indirect = indirect_ask(&w);
+    if (w.count >= 3 && w.count < 20 && about_last_time(&w) &&
+        (sentence_asks(&w) || word_among(w.at[0].norm, " remember remind tell do what ")) &&
+        !word_among(w.at[0].norm, " i shall should can could ") && !seq_anywhere(&w, "should we") &&
+        !seq_anywhere(&w, "shall we") && !seq_anywhere(&w, "can we")) {
+        out->recent = true;
+        return true;
+    }
     if (w.count < 2 || w.count > 30)
         return false;
+    if (indirect) {
+        q.from = indirect;
+        q.told = true;
+    }
     strip_lead(&q);
-    bool asks = sentence_asks(&w);
-    bool orders = q.told && word_among(w.at[0].norm,
-                                       " tell remind remember say guess so ok please recall describe hey i "
-                                       "let quiz and now mia ");
+    bool asks = asked || indirect;
+    bool orders =
+        q.told &&
+        word_among(w.at[0].norm, " tell remind remember say guess so ok please recall describe hey i you "
+                                 "let quiz and now mia refresh jog list sum summarise summarize surely ");
     if ((!asks && !orders) || q.from >= w.count)
         return false;
     if (!asks && word_among(w.at[0].norm, " i ") && !holds(&q, "forgot") &&
-        !word_among(w.at[1].norm, " forgot wonder bet have "))
+        !word_among(w.at[1].norm, " forgot wonder bet have was am hope would "))
         return false;
     for (size_t i = q.from; i < w.count; i++)
         if (word_among(w.at[i].norm, " your yours yourself ") ||
             (str_eq(w.at[i].norm, STR("you")) && (i == 0 || !word_among(w.at[i - 1].norm, " tell told to "))))
             return false;
+    out->surely = asks && (seq_anywhere(&w, "did i tell") || seq_anywhere(&w, "have i told") ||
+                           seq_anywhere(&w, "did i mention") || seq_anywhere(&w, "have i mentioned") ||
+                           seq_anywhere(&w, "did i ever tell") || seq_anywhere(&w, "did i ever mention") ||
+                           seq_anywhere(&w, "have i ever told") || seq_anywhere(&w, "did i say"));
+    if (q.from < w.count)
+        out->topic = words_span(&w, q.from, w.count);
     out->past = any_of(&q, " before previously formerly use used ");
     if (not_for_memory(&q) && !holds(&q, "my name"))
         return false;
@@ -545,12 +720,64 @@ static void add_expansion(struct str key, struct buf *out)
     }
 }
 
+static bool in_line(struct str line, struct str word)
+{
+    struct str one;
+    while (str_cut(&line, ' ', &one)) {
+        if (str_eq(one, word))
+            return true;
+    }
+    return false;
+}
+
+bool words_are_kin(struct str asked, struct str said)
+{
+    struct share_file file;
+    struct str line;
+    if (!share_get(STR("language/kin.txt"), &file))
+        return false;
+    while (str_cut(&file.bytes, '\n', &line)) {
+        size_t colon = str_find_char(line, ':');
+        struct str all = str_sub(line, 0, colon),
+                   members = str_from(line, colon == SIZE_MAX ? line.n : colon + 1);
+        if (!str_starts(line, STR("#")) && in_line(all, asked) &&
+            (in_line(all, said) || in_line(members, said)))
+            return true;
+    }
+    return false;
+}
+
+/* The kin of the question's words. */
+static void add_kin(struct arena *a, struct str text, struct buf *out)
+{
+    struct share_file file;
+    struct str line;
+    struct words w;
+    words_of(a, str_sub(text, 0, 200), &w);
+    if (!share_get(STR("language/kin.txt"), &file))
+        return;
+    while (str_cut(&file.bytes, '\n', &line)) {
+        bool kin = false;
+        for (size_t i = 0; i < w.count && !str_starts(line, STR("#")); i++)
+            kin |= in_line(line, w.at[i].norm) ||
+                   in_line(str_sub(line, 0, str_find_char(line, ':')), w.at[i].norm);
+        if (!kin)
+            continue;
+        if (out->n)
+            buf_add_char(out, ' ');
+        size_t colon = str_find_char(line, ':');
+        buf_add(out, str_sub(line, 0, colon));
+        if (colon != SIZE_MAX)
+            buf_add(out, str_from(line, colon + 1));
+    }
+}
+
 void person_query_expand(struct arena *a, struct str text, struct buf *out)
 {
     struct person_question question;
     struct words w;
     if (person_question_parse(a, text, &question)) {
-        if (question.everything)
+        if (question.everything || question.recent)
             add_expansion(STR("everything"), out);
         else if (question.kind != FACT_OTHER)
             add_expansion(str_c(fact_kind_name(question.kind)), out);
@@ -559,6 +786,7 @@ void person_query_expand(struct arena *a, struct str text, struct buf *out)
                 buf_add_char(out, ' ');
             buf_add(out, question.subject);
         }
+        add_kin(a, text, out);
         return;
     }
     words_of(a, str_sub(text, 0, 200), &w);

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* Open questions ("what do you know about me?") look at so many times more memories. */
+enum { OPEN_QUESTION_FACTOR = 5 };
+
 typedef void turn_handler(struct turn *turn);
 static turn_handler perceive, recall, compose, generate, express, remember;
 
@@ -131,6 +134,13 @@ static void recall(struct turn *turn)
     r->exclude_count = count;
     r->budget_tokens = config->memory.recall_limit ? (size_t)config->memory.token_budget : 0;
     r->max_hits = (unsigned)config->memory.recall_limit;
+    struct person_question question;
+    if (person_question_parse(&turn->arena, turn->heard, &question) &&
+        (question.everything || question.recent)) {
+        /* "What do you know about me?" has no words of its own to rank by: more is looked at. */
+        r->max_hits *= OPEN_QUESTION_FACTOR;
+        r->budget_tokens *= OPEN_QUESTION_FACTOR;
+    }
     r->arena = &turn->arena;
     r->done = recalled;
     turn->pending = true;
