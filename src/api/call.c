@@ -161,6 +161,32 @@ bool call_wants_stream(const struct call *call)
     return http_accepts_exactly(call->req, "text/event-stream");
 }
 
+bool page_begin(struct page *page, struct call *call)
+{
+    *page = (struct page){0};
+    if (!call_query_limit(call, &page->limit) || !call_query(call, "after", &page->after))
+        return false;
+    page->reached = str_empty(page->after);
+    return true;
+}
+
+bool page_has(struct page *page, struct str name)
+{
+    bool before = !page->reached;
+    page->reached = page->reached || str_eq(name, page->after);
+    page->more = page->more || (!before && page->given == page->limit);
+    if (before || page->given == page->limit)
+        return false;
+    page->given++;
+    page->last = name;
+    return true;
+}
+
+struct str page_next(const struct page *page)
+{
+    return page->more ? page->last : STR_NONE;
+}
+
 void list_begin(struct jw *w, struct buf *b)
 {
     *w = JW(b);

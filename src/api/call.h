@@ -83,6 +83,19 @@ struct persona_deed {
 /* An op with its own arena and `done` set; hand &deed->op to a function of personas.h. */
 struct persona_deed *call_persona(struct call *call, void (*then)(struct call *, struct personas_op *)) LOOP;
 
+/*
+ * Pages of a short list that lies in memory in the order of its names: begin, then ask of each name whether
+ * it is in the page, then end with what page_next() says. False of the first: answered with an error.
+ */
+struct page {
+    struct str after, last; /* names */
+    unsigned limit, given;
+    bool reached, more;
+};
+bool page_begin(struct page *page, struct call *call) LOOP;
+bool page_has(struct page *page, struct str name);
+struct str page_next(const struct page *page);
+
 /* A list answer: {"data":[ ... ],"next":...}. */
 void list_begin(struct jw *w, struct buf *b);
 void list_end(struct jw *w, struct str next);

@@ -62,6 +62,7 @@ static void write_row(struct jw *w, struct arena *a, const struct config *config
     jw_end_object(w);
 }
 
+/* All of them always: a settings page wants no pages. */
 void handle_config_list(struct call *call)
 {
     size_t count = 0;

@@ -60,11 +60,16 @@ void handle_engines_page(struct call *call)
     const struct config *config = call_config(call);
     CLEANUP_BUF struct buf b = BUF_INIT;
     struct jw w;
+    struct page page;
+    if (!page_begin(&page, call))
+        return;
     list_begin(&w, &b);
-    write_scripted(&w, call);
+    if (page_has(&page, STR("scripted")))
+        write_scripted(&w, call);
     for (size_t i = 0; i < config->engine_count; i++)
-        write_engine(&w, call, &config->engines[i]);
-    list_end(&w, STR_NONE);
+        if (page_has(&page, config->engines[i].name))
+            write_engine(&w, call, &config->engines[i]);
+    list_end(&w, page_next(&page));
     call_json(call, 200, buf_str(&b));
 }
 

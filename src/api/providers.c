@@ -146,9 +146,17 @@ void handle_providers_page(struct call *call)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
     struct jw w;
+    struct page page;
+    if (!page_begin(&page, call))
+        return;
+    const struct config *config = call_config(call);
     list_begin(&w, &b);
-    providers_write(&w, call->api);
-    list_end(&w, STR_NONE);
+    if (page_has(&page, STR("scripted")))
+        write_scripted(&w);
+    for (size_t i = 0; i < config->provider_count; i++)
+        if (page_has(&page, config->providers[i].name))
+            write_provider(&w, &config->providers[i]);
+    list_end(&w, page_next(&page));
     call_json(call, 200, buf_str(&b));
 }
 

@@ -110,6 +110,15 @@ test('an engine is made, tested, used without a restart, and removed', async () 
     const list = await request(server, 'GET', '/api/engines');
     assert.deepEqual(list.body.data.map((e) => e.name).sort(), ['bad', 'good', 'scripted']);
     assert.equal(list.body.data.find((e) => e.name === 'good').default, true);
+    const names = [];
+    for (let next = ''; next !== null; ) {
+        const page = (await request(server, 'GET', `/api/engines?limit=2${next && '&after=' + next}`)).body;
+        assert.ok(page.data.length <= 2);
+        names.push(...page.data.map((e) => e.name));
+        next = page.next;
+    }
+    assert.deepEqual(names.sort(), ['bad', 'good', 'scripted']);
+    errorOf(await request(server, 'GET', '/api/providers?limit=0'), 400);
     await request(server, 'PUT', '/api/config', { 'engine.default': null });
     assert.equal((await request(server, 'DELETE', '/api/engines/bad')).status, 204);
     assert.equal((await request(server, 'DELETE', '/api/engines/good')).status, 204);
