@@ -6,6 +6,8 @@
  */
 #include "engine/scripted_impl.h"
 
+#include "base/map.h"
+
 #include <stdlib.h>
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
@@ -56,6 +58,24 @@ static struct str thing_meant(struct making *m, struct str value)
                         STR_ARG(str_sub(value, w.at[1].from, w.at[to - 1].to - w.at[1].from)));
 }
 
+/*
+ * Texts that were read before and hold nothing to come back to. The same texts are recalled and stand in the
+ * transcript turn after turn, and reading them is most of what a reply costs. By hash of the text, a slot
+ * each; whatever the transcript, the answer for a text is the same. One table a thread.
+ */
+enum { DULL_SLOTS = 4096 };
+static _Thread_local uint64_t no_plan[DULL_SLOTS], no_callback[DULL_SLOTS];
+
+static bool is_dull(const uint64_t *table, uint64_t hash)
+{
+    return hash && table[hash % DULL_SLOTS] == hash;
+}
+
+static void note_dull(uint64_t *table, uint64_t hash)
+{
+    table[hash % DULL_SLOTS] = hash;
+}
+
 static struct str last_word(struct str text)
 {
     size_t from = text.n;
@@ -67,18 +87,25 @@ static struct str last_word(struct str text)
 static bool try_plan(struct making *m, struct str text, int64_t at_ms, bool *due)
 {
     struct person_fact facts[PERSON_FACTS_MAX];
+    uint64_t hash = hash_bytes(text);
+    bool dull = true;
+    if (is_dull(no_plan, hash))
+        return false;
     if (!has_word(m, text,
                   " exam exams interview test appointment surgery operation meeting presentation deadline "
                   "flight wedding "
                   "party concert match game race trip holiday vacation audition funeral date recital "
                   "marathon tomorrow "
-                  "tonight defence hearing scan biopsy "))
+                  "tonight defence hearing scan biopsy ")) {
+        note_dull(no_plan, hash);
         return false;
+    }
     size_t count = person_facts_extract(&m->arena, text, STR_NONE, facts, PERSON_FACTS_MAX);
     for (size_t i = 0; i < count; i++) {
         if (facts[i].kind != FACT_PLAN || facts[i].subject.n || facts[i].negated)
             continue;
         struct str thing = thing_meant(m, facts[i].value);
+        dull &= !thing.n;
         if (!thing.n || was_said(m, last_word(thing)))
             continue;
         int64_t days = (m->in->now_ms - at_ms) / DAY_MS;
@@ -88,6 +115,8 @@ static bool try_plan(struct making *m, struct str text, int64_t at_ms, bool *due
         set_var(m, "when", when_said(m, at_ms));
         return true;
     }
+    if (dull)
+        note_dull(no_plan, hash);
     return false;
 }
 
@@ -112,19 +141,26 @@ bool find_callback(struct making *m)
     enum { TURNS_BACK = 5, LONGEST = 70 };
     for (size_t i = 0; i + TURNS_BACK < in->transcript_count; i++) {
         struct person_fact facts[8];
-        if (in->transcript[i].author != SCRIPTED_PERSON)
+        uint64_t hash = hash_bytes(in->transcript[i].text);
+        bool dull = true;
+        if (in->transcript[i].author != SCRIPTED_PERSON || is_dull(no_callback, hash))
             continue;
         size_t count = person_facts_extract(&m->arena, in->transcript[i].text, STR_NONE, facts, 8);
         for (size_t k = 0; k < count; k++) {
             enum fact_kind kind = facts[k].kind;
             bool good = kind == FACT_LIKE || kind == FACT_JOB || kind == FACT_HOBBY || kind == FACT_STUDY ||
                         kind == FACT_HOME || kind == FACT_EMPLOYER || kind == FACT_HAVE;
+            if (!good || facts[k].subject.n || facts[k].negated)
+                continue;
+            dull = false;
             struct str clause = reflected(m, facts[k].clause);
-            if (!good || facts[k].subject.n || facts[k].negated || clause.n > LONGEST || was_said(m, clause))
+            if (clause.n > LONGEST || was_said(m, clause))
                 continue;
             set_var(m, "clause", clause);
             return true;
         }
+        if (dull)
+            note_dull(no_callback, hash);
     }
     return false;
 }

@@ -90,13 +90,28 @@ static void set_captures(struct making *m, const struct pattern_match *match)
     }
 }
 
+/* Whether a name may be told in the text: one pass over its bytes, since every text of the turn is asked. */
+static bool names_somebody(struct str text)
+{
+    static const char *const signs[] = {"name", "Name", "call",  "I'm",   "i'm",
+                                        "I am", "i am", "im ",   "Im ",   "it's",
+                                        "It's", "here", "go by", "meant", "\xe2\x80\x99m "};
+    static const bool first[256] = {
+        ['n'] = 1, ['N'] = 1, ['c'] = 1, ['I'] = 1, ['i'] = 1, ['h'] = 1, ['g'] = 1, ['m'] = 1, [0xe2] = 1};
+    for (size_t at = 0; at < text.n; at++) {
+        if (!first[(unsigned char)text.p[at]])
+            continue;
+        for (size_t k = 0; k < sizeof signs / sizeof *signs; k++)
+            if (signs[k][0] == text.p[at] && str_starts(str_from(text, at), str_c(signs[k])))
+                return true;
+    }
+    return false;
+}
+
 /* The person's first name: what they said last; else the display name. */
 struct str person_name(struct making *m)
 {
     const struct scripted_input *in = m->in;
-    static const char *const signs[] = {"name", "Name", "call",  "I'm",   "i'm",
-                                        "I am", "i am", "im ",   "Im ",   "it's",
-                                        "It's", "here", "go by", "meant", "\xe2\x80\x99m "};
     if (m->name_sought)
         return get_var(m, "person");
     m->name_sought = true;
@@ -113,10 +128,9 @@ struct str person_name(struct making *m)
         struct str asked = !core && !recalled && t && in->transcript[t - 1].author == SCRIPTED_SELF
                                ? in->transcript[t - 1].text
                                : STR_NONE;
-        bool sign = asked.n && str_find(asked, STR("name")) != SIZE_MAX;
-        for (size_t k = 0; person && !sign && k < sizeof signs / sizeof *signs; k++)
-            sign = str_find(text, str_c(signs[k])) != SIZE_MAX;
-        if (!person || !sign || at < best)
+        if (!person || at < best)
+            continue;
+        if (!(asked.n && str_find(asked, STR("name")) != SIZE_MAX) && !names_somebody(text))
             continue;
         struct person_fact facts[PERSON_FACTS_MAX];
         if (core && str_starts(text, STR("name:")))

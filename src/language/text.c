@@ -275,10 +275,22 @@ static bool open_ending(struct scan *s, struct str norm, uint32_t from, uint32_t
     return false;
 }
 
+/* For each first letter, which last ones a whole spelling has (by letter modulo 32); asked for every word. */
+static uint32_t spelling_ends[256];
+
+__attribute__((constructor)) static void note_spelling_ends(void)
+{
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        struct str typed = str_c(spellings[i].typed);
+        spelling_ends[(unsigned char)typed.p[0]] |= 1u << ((unsigned char)typed.p[typed.n - 1] % 32);
+    }
+}
+
 static void put_opened(struct scan *s, struct str norm, uint32_t from, uint32_t to, bool capital)
 {
-    const struct spelling *known =
-        bsearch(&norm, spellings, sizeof spellings / sizeof *spellings, sizeof *spellings, by_typed);
+    const struct spelling *known = NULL;
+    if (norm.n && spelling_ends[(unsigned char)norm.p[0]] >> ((unsigned char)norm.p[norm.n - 1] % 32) & 1)
+        known = bsearch(&norm, spellings, sizeof spellings / sizeof *spellings, sizeof *spellings, by_typed);
     if (known) {
         for (size_t i = 0; i < 3 && known->open[i]; i++)
             put(s, str_c(known->open[i]), from, to, capital && i == 0);
@@ -405,8 +417,9 @@ struct str word_stem(struct str w)
 
 bool word_among(struct str word, const char *list)
 {
-    for (const char *at = list; word.n && (at = memmem(at, strlen(at), word.p, word.n)); at++)
-        if (at > list && at[-1] == ' ' && at[word.n] == ' ')
+    /* By hand: most lists are a line long, and memmem() prepares tables that cost more than such a walk. */
+    for (const char *at = list; word.n && *at; at++)
+        if (*at == ' ' && at[1] == word.p[0] && strncmp(at + 1, word.p, word.n) == 0 && at[1 + word.n] == ' ')
             return true;
     return false;
 }

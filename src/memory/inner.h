@@ -59,6 +59,8 @@ struct writer {
     size_t waiting;             /* moments in it */
     size_t taken;               /* batches of the queue that are under way */
     size_t step;                /* where among them */
+    uint64_t wrote_us;          /* when the last put was done; 0: none yet */
+    struct timer linger;        /* more may gather until it fires */
     struct timer retry;
     uint64_t backoff_ms;
     void *blocks; /* blocks.c */

@@ -81,6 +81,7 @@ void memory_rest(struct memory *m)
     m->stopped = NULL;
     timer_close(&m->reader.retry);
     timer_close(&m->writer.retry);
+    timer_close(&m->writer.linger);
     stopped(m->stopped_arg);
 }
 
@@ -91,6 +92,7 @@ static void stop(void *arg)
     atomic_store(&m->stopping, true);
     timer_cancel(&m->reader.retry);
     timer_cancel(&m->writer.retry);
+    timer_cancel(&m->writer.linger);
     tail_answer(m);
     memory_rest(m);
 }

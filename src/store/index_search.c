@@ -186,9 +186,27 @@ static void col_hit(struct query *q, struct arena *a, struct index_hit *h)
     h->text = col_str(q, 4, a);
 }
 
+/* The room that was met last: the hits of a scope lie in few rooms. */
+struct last_room {
+    int64_t n;
+    struct id id;
+};
+
+static struct id room_id(struct conn *c, int64_t n, struct last_room *last)
+{
+    if (n == last->n)
+        return last->id;
+    struct query q = query(c, SQL_INDEX_ROOM_BY_N);
+    put_i64(&q, n);
+    *last = query_row(&q) ? (struct last_room){n, col_id(&q, 0)} : (struct last_room){0};
+    query_end(&q);
+    return last->id;
+}
+
 static void read_hits(struct search *r, const struct score_slot *best, size_t n)
 {
     struct index_search *op = r->op;
+    struct last_room last = {0};
     op->hits = arena_array(&op->op.arena, struct index_hit, n);
     for (size_t i = 0; i < n; i++) {
         struct query q = query(&r->s->c, SQL_INDEX_DOC);
@@ -196,7 +214,7 @@ static void read_hits(struct search *r, const struct score_slot *best, size_t n)
         if (query_row(&q)) {
             struct index_hit *h = &op->hits[op->hit_count++];
             col_hit(&q, &op->op.arena, h);
-            h->room = col_id(&q, 5);
+            h->room = room_id(&r->s->c, col_i64(&q, 5), &last);
             h->score = best[i].score;
             h->matched = best[i].matched;
         }
@@ -269,11 +287,12 @@ enum err index_run_neighbours(struct index_session *s, struct index_neighbours *
     (void)e;
     struct arena *a = &op->op.arena;
     unsigned radius = op->radius > LIMIT_MAX ? LIMIT_MAX : op->radius;
-    int64_t scope = index_scope_find(&s->c, op->owner, op->persona).n;
+    int64_t scope = index_scope_find(&s->c, op->owner, op->persona).n, room = 0;
     op->windows = arena_array(a, struct index_window, op->at_count);
     for (size_t i = 0; scope && i < op->at_count; i++) {
         struct index_window *w = &op->windows[i];
-        int64_t room = index_room(&s->c, op->at[i].room, false);
+        if (i == 0 || !id_eq(op->at[i].room, op->at[i - 1].room))
+            room = index_room(&s->c, op->at[i].room, false);
         if (!room)
             continue;
         w->turns = arena_array(a, struct index_hit, 2 * (size_t)radius);

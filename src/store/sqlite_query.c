@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 enum { BUSY_MS = 5000 };
@@ -89,9 +90,18 @@ enum err conn_exec(struct conn *c, const char *sql, struct error *e)
     return conn_error(c, e);
 }
 
+/* SQLite counts its memory under one lock for the whole process, which every thread here would queue for;
+ * nobody reads that count. Must come before SQLite is used; where it comes too late, nothing changes. */
+static void count_no_memory(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum err conn_open(struct conn *c, const char *path, int flags, const char *vfs, int64_t cache_bytes,
                    struct error *e)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, count_no_memory);
     *c = (struct conn){0};
     fail(c, sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, vfs));
     enum err err = conn_error(c, e);
