@@ -298,7 +298,7 @@ enum err net_listen_unix(struct net *net, const char *path, unsigned mode, const
     if (strlen(path) >= sizeof a.sun_path)
         return error_set(e, ERR_INVALID, "The socket path '%s' is longer than %zu bytes.", path,
                          sizeof a.sun_path - 1);
-    strcpy(a.sun_path, path);
+    memcpy(a.sun_path, path, strlen(path) + 1);
     enum err err = clear_stale(&a, e);
     if (err)
         return err;

@@ -91,7 +91,7 @@ enum err sqlite_rooms_list(struct driver_session *s, struct store_op *op, struct
     }
     query_end(&q);
     const struct room_row *last = p->count ? &p->rows[p->count - 1] : NULL;
-    if (more)
+    if (more && last)
         p->next = list_place_write(&op->arena, &(struct list_place){.number = last->last_ms, .id = last->id});
     return ERR_OK;
 }
