@@ -299,14 +299,15 @@ static struct str naming(struct making *m, const struct found *f, size_t at)
     struct str number = str_sub(said_as, 0, str_find_char(said_as, ' '));
     if (number.n < said_as.n && memmem(numbers, sizeof numbers, number.p, number.n))
         said_as = str_from(said_as, number.n + 1);
+    bool plural = said_as.n > 2 && said_as.p[said_as.n - 1] == 's' && said_as.p[said_as.n - 2] != 's';
     bool single =
         count > 1 && said_as.n && said_as.p[said_as.n - 1] != 's' && !str_ends(said_as, STR("children"));
     if (single && str_eq(said_as, STR("child")))
         said_as = STR("children");
     else if (single)
         said_as = arena_printf(&m->arena, "%.*ss", STR_ARG(said_as));
-    return arena_printf(&m->arena, "your %.*s %s called %.*s", STR_ARG(said_as), count > 1 ? "are" : "is",
-                        STR_ARG(joined(m, names, count)));
+    return arena_printf(&m->arena, "your %.*s %s called %.*s", STR_ARG(said_as),
+                        count > 1 || plural ? "are" : "is", STR_ARG(joined(m, names, count)));
 }
 
 /* Facts' clauses turned round, latest last, the same clause once. */
@@ -417,9 +418,9 @@ static struct str topic_of(struct making *m, const struct person_question *q)
 {
     enum { LONGEST = 60 };
     struct str topic = reflected(m, q->topic);
-    if (q->surely && !q->subject.n && topic.n && topic.n < LONGEST &&
-        !strpbrk(arena_cstr(&m->arena, topic), "{}[]|\n"))
-        return str_starts(topic, STR("I ")) || str_starts(topic, STR("you")) || str_starts(topic, STR("what"))
+    if (q->surely && topic.n && topic.n < LONGEST && !strpbrk(arena_cstr(&m->arena, topic), "{}[]|\n"))
+        return str_starts(topic, STR("I ")) || str_starts(topic, STR("you ")) ||
+                       str_starts(topic, STR("what"))
                    ? STR("that")
                    : arena_printf(&m->arena, "anything about %.*s", STR_ARG(topic));
     return thing_of(m, q);

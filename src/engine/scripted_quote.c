@@ -103,12 +103,12 @@ static bool find_quote(struct making *m, const struct wanted *wanted, struct str
 static bool worth_looking_for(struct str norm)
 {
     return !word_is_stop(norm) &&
-           !word_among(norm,
-                       " what which who where when how why name called tell do does did know remember told "
-                       "said think again exactly kind sort type anything something last time again "
-                       "mention mentioned still much many going go get got please ever old age 's "
-                       "happened work live long everything else idea wonder forget forgotten forgot "
-                       "right really hey hi mia sure ");
+           !word_among(norm, " what which who where when how why name names call calls called named tell do "
+                             "does did know remember told "
+                             "said think again exactly kind sort type anything something last time again "
+                             "mention mentioned still much many going go get got please ever old age 's "
+                             "happened work live long everything else idea wonder forget forgotten forgot "
+                             "right really hey hi mia sure ");
 }
 
 static void add_wanted(struct making *m, struct wanted *out, struct str text)

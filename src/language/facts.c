@@ -80,6 +80,7 @@ static bool clause_begins(const struct words *w, size_t start, size_t i)
                !conjunction;
     bool pronoun = conjunction && at + 1 < w->count && word_among(w->at[at].norm, " i he she they we ") &&
                    !word_among(w->at[at + 1].norm, " and or ");
+    pronoun |= mark == ',' && at + 1 < w->count && word_among(w->at[at].norm, " i it he she they we ");
     return (conjunction || mark) && (pronoun || has_verb(w, at));
 }
 
@@ -400,6 +401,15 @@ static void read_attribute(struct extraction *x, struct predicate *p, size_t fro
     }
 }
 
+/* "brothers", "uncles", "dogs" */
+static bool is_several(struct str norm)
+{
+    if (norm.n < 4 || norm.p[norm.n - 1] != 's')
+        return false;
+    struct str one = str_sub(norm, 0, norm.n - 1);
+    return in_set("relative", one) || in_set("pet", one);
+}
+
 static void read_possessed(struct extraction *x, struct predicate *p, size_t from)
 {
     const struct words *w = p->w;
@@ -438,6 +448,19 @@ static void read_possessed(struct extraction *x, struct predicate *p, size_t fro
         !in_set("filler", w->at[end].norm) && !in_set("adjective", w->at[end].norm) &&
         !in_set("occupation", w->at[end].norm) && w->at[end].from != w->at[end - 1].from &&
         word_among(w->at[end + 1].norm, " is was has lives works loves likes hates plays 's who died ");
+    bool many = is_several(w->at[end - 1].norm) && w->at[end - 1].norm.p[w->at[end - 1].norm.n - 1] == 's' &&
+                word_is(w, end, "are");
+    if (many && end + 1 < w->count && w->at[end + 1].capital && looks_like_name(&w->at[end + 1])) {
+        size_t at = end + 1; /* "my brothers are Arun and Vikram" */
+        while (at < w->count && w->at[at].capital && looks_like_name(&w->at[at])) {
+            size_t stop = name_end(w, at);
+            if (stop <= at)
+                break;
+            emit(x, p, FACT_NAME, words_span(w, at, stop));
+            at = stop + (stop < w->count && word_is(w, stop, "and"));
+        }
+        return;
+    }
     if (end < w->count && ((looks_like_name(&w->at[end]) && w->at[end].capital) || small)) {
         size_t to = small ? end + 1 : name_end(w, end);
         emit(x, p, FACT_NAME, words_span(w, end, to));

@@ -353,6 +353,9 @@ static bool about_possession(struct ask *q)
             out->about = words_span(w, end + 2, stop);
         if (out->kind != FACT_OTHER)
             return true;
+        set_about(q, my, end); /* "my mate's boat" */
+        if (out->about.n)
+            return true;
     }
     if (word_is(w, end - 1, "name") && end > my + 2) {
         /* "my dogs name", without its apostrophe */
@@ -608,10 +611,11 @@ static void cut_tag(struct words *w)
 /* Where the question begins in "it would be nice if you knew where my aunt lives"; 0 for none. */
 static size_t indirect_ask(const struct words *w)
 {
-    static const char *const ways[] = {"if you remember",   "if you know",          "if you knew",
-                                       "if you remembered", "if you still know",    "if you still remember",
-                                       "whether you know",  "whether you remember", "you have forgotten",
-                                       "if you recall",     "you can tell me",      "you could tell me"};
+    static const char *const ways[] = {
+        "if you remember",     "if you know",           "if you knew",        "if you remembered",
+        "if you still know",   "if you still remember", "whether you know",   "whether you remember",
+        "you have forgotten",  "if you recall",         "you can tell me",    "you could tell me",
+        "you could remind me", "you can remind me",     "you might remember", "you might know"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         for (size_t at = 1; at < w->count; at++)
             if (seq(w, at, ways[i])) {
@@ -640,6 +644,10 @@ static bool parse_sentence(struct arena *a, struct str sentence, struct person_q
         any_of(&q, " know remember recall learned learnt told everything kept anything ") &&
         !any_of(&q, " my ")) {
         out->everything = true;
+        return true;
+    }
+    if (asked && w.count < 9 && seq_anywhere(&w, "you call me")) {
+        out->kind = FACT_NAME;
         return true;
     }
     size_t indirect = indirect_ask(&w);

@@ -109,6 +109,74 @@ static const char *const asked[][3] = {
     {"what am I afraid of?", "afraid", "!peanuts"},
 };
 
+/* A second stranger, who types in small letters, leaves out subjects and apostrophes, and speaks in passing.
+ */
+static const char *const told_in_passing[] = {
+    "im tomasz btw, everyone calls me tom tho",
+    "i moved from gdansk to leeds in 2019 for uni and never left",
+    "got a little sister zosia whos 14, shes obsessed with horses",
+    "my mums name is beata and my dad passed away when i was nine",
+    "my girlfriend priya is a vet, we've been together 3 years",
+    "we've got a tortoise called gary and two cats, biscuit and gravy",
+    "i cant eat shellfish, i swell up like a balloon",
+    "i drive an old volvo that i call hilda",
+    "my birthday is the 3rd of march, ill be 28",
+    "i take my coffee black with two sugars",
+    "I have three children: James lives in Toronto, Fiona is a barrister in London",
+    "My colleague Tanya has a parrot named Kiwi and lives in Croydon",
+    "My husband Derek and I argue about it, but Derek keeps bees",
+    "Derek is 70",
+    "My grandmother lives in Odesa and I miss her terribly",
+    "I keep bees, four hives on the roof",
+    "the thing that scares me most is flying",
+    "haha my real name is Beyonce, just kidding",
+    "My two uncles are Arun and Vikram",
+    "I wish I had a garden",
+    "Actually my favourite composer is Elgar",
+};
+
+static const char *const asked_about_it[][3] = {
+    {"whats my name", "Tom", "!Beyonce"},
+    {"what did i say my name was?", "Tom", NULL},
+    {"what should you call me?", "Tom", "!Hilda"},
+    {"where do i live these days?", "leeds", "!gdansk"},
+    {"do u know where im from", "gdansk", NULL},
+    {"who is zosia", "sister", NULL},
+    {"what is my sister into?", "horses", NULL},
+    {"do you remember my mum's name?", "beata", NULL},
+    {"is my dad alive?", "passed away", NULL},
+    {"who's priya", "vet", NULL},
+    {"what does my girlfriend do?", "vet", NULL},
+    {"what are my cats called", "biscuit and gravy", NULL},
+    {"who is gary?", "tortoise", NULL},
+    {"what can't i eat?", "shellfish", NULL},
+    {"what car do i drive", "volvo", NULL},
+    {"how old am i", "28", NULL},
+    {"when's my birthday", "3rd of march", "!ill be"},
+    {"How do I take my coffee?", "black with two sugars", NULL},
+    {"Who is Fiona?", "barrister", NULL},
+    {"Where does James live?", "Toronto", NULL},
+    {"which of my children is a lawyer?", "Fiona", NULL},
+    {"how old is Derek?", "70", NULL},
+    {"Who keeps bees?", "bees", NULL},
+    {"what do I keep on the roof?", "bees", NULL},
+    {"where does my grandmother live?", "Odesa", "!miss"},
+    {"what am I most scared of?", "flying", NULL},
+    {"I was wondering if you could remind me where I live", "leeds", NULL},
+    {"it'd be nice if you knew where my grandma lives", "Odesa", NULL},
+    {"what are my uncles called?", "Vikram", NULL},
+    {"who's my favourite composer?", "Elgar", NULL},
+    /* never told */
+    {"do I have a parrot?", "colleague", "!your parrot"},
+    {"am I called Beyonce?", "Tom", "!Beyonce"},
+    {"my brother's name is paul right?", "brother", "!paul"},
+    {"you remember my horse, don't you?", "horse", "!your horse is"},
+    {"remember when we went to paris?", "", "!you told me"},
+    {"did I tell you about my trip to Japan?", "your trip to Japan", NULL},
+    {"do I live in Croydon?", "leeds", "!Croydon"},
+    {"what's my husband's birthday?", "husband", "!3rd of march"},
+};
+
 static bool contains(struct str text, const char *part)
 {
     for (size_t i = 0; i < text.n; i++)
@@ -134,6 +202,30 @@ static void knows_in_a_new_room_what_was_told(void **state)
             bool good = contains(reply, asked[i][1]) && !(asked[i][2] && contains(reply, asked[i][2] + 1));
             if (!good)
                 print_message("%s: '%s' -> '%.*s'\n", personas[p], asked[i][0], STR_ARG(reply));
+            wrong += !good;
+        }
+        talk_end(&t);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void knows_what_was_told_in_passing(void **state)
+{
+    (void)state;
+    static const char *const personas[] = {"mia", "solene", "kimi"};
+    static struct talk t;
+    unsigned wrong = 0;
+    for (size_t p = 0; p < 3; p++) {
+        talk_begin(&t, rules, personas[p], p * 57 + 3);
+        for (size_t i = 0; i < sizeof told_in_passing / sizeof *told_in_passing; i++)
+            talk_say(&t, told_in_passing[i]);
+        talk_new_room(&t);
+        for (size_t i = 0; i < sizeof asked_about_it / sizeof *asked_about_it; i++) {
+            struct str reply = talk_say(&t, asked_about_it[i][0]);
+            bool good = contains(reply, asked_about_it[i][1]) &&
+                        !(asked_about_it[i][2] && contains(reply, asked_about_it[i][2] + 1));
+            if (!good)
+                print_message("%s: '%s' -> '%.*s'\n", personas[p], asked_about_it[i][0], STR_ARG(reply));
             wrong += !good;
         }
         talk_end(&t);
@@ -218,9 +310,8 @@ static int unload(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(knows_in_a_new_room_what_was_told),
-        cmocka_unit_test(knows_nothing_of_a_stranger),
-        cmocka_unit_test(other_voices_are_no_source),
+        cmocka_unit_test(knows_in_a_new_room_what_was_told), cmocka_unit_test(knows_what_was_told_in_passing),
+        cmocka_unit_test(knows_nothing_of_a_stranger),       cmocka_unit_test(other_voices_are_no_source),
         cmocka_unit_test(picks_up_an_unfinished_topic),
     };
     return cmocka_run_group_tests(tests, load, unload);
