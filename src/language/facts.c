@@ -448,8 +448,7 @@ static void read_possessed(struct extraction *x, struct predicate *p, size_t fro
         !in_set("filler", w->at[end].norm) && !in_set("adjective", w->at[end].norm) &&
         !in_set("occupation", w->at[end].norm) && w->at[end].from != w->at[end - 1].from &&
         word_among(w->at[end + 1].norm, " is was has lives works loves likes hates plays 's who died ");
-    bool many = is_several(w->at[end - 1].norm) && w->at[end - 1].norm.p[w->at[end - 1].norm.n - 1] == 's' &&
-                word_is(w, end, "are");
+    bool many = is_several(w->at[end - 1].norm) && word_is(w, end, "are");
     if (many && end + 1 < w->count && w->at[end + 1].capital && looks_like_name(&w->at[end + 1])) {
         size_t at = end + 1; /* "my brothers are Arun and Vikram" */
         while (at < w->count && w->at[at].capital && looks_like_name(&w->at[at])) {
