@@ -311,7 +311,9 @@ static void back_pressure(void **state)
     }
     close(fd);
     assert_true(total > (uint64_t)FLOOD_PIECE * FLOOD_PIECES);
-    assert_true(server.drained - before > 2);
+    /* How often depends on how the kernel's buffers and the two threads meet; that it happened at all does
+     * not. */
+    assert_true(server.drained - before > 0);
     uint64_t cut = net_counters(server.net).slow_cut;
     fd = client();
     client_say(fd, "GET /slow HTTP/1.1\r\n" END);
