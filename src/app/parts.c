@@ -177,13 +177,12 @@ static void open_rooms(struct parts *p)
 
 static bool loopback(struct str address)
 {
-    struct str host = address;
     size_t colon = SIZE_MAX;
     for (size_t i = 0; i < address.n; i++) {
         if (address.p[i] == ':')
             colon = i;
     }
-    host = str_sub(address, 0, colon);
+    struct str host = str_sub(address, 0, colon);
     return str_starts(host, STR("127.")) || str_eq(host, STR("[::1]")) || str_ieq(host, STR("localhost"));
 }
 

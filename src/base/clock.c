@@ -107,6 +107,6 @@ bool clock_parse(struct str s, int64_t *wall_ms)
         return false;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    *wall_ms = ((int64_t)timegm(&tm) - offset_min * 60) * 1000 + ms;
+    *wall_ms = ((int64_t)timegm(&tm) - (int64_t)offset_min * 60) * 1000 + ms;
     return true;
 }

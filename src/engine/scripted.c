@@ -85,6 +85,13 @@ static enum err script_open(struct loop *loop, const struct config_provider *con
     return ERR_OK;
 }
 
+static void free_generation(struct generation *g) LOOP
+{
+    timer_close(&g->timer);
+    buf_release(&g->text);
+    free(g);
+}
+
 static void unlink_and_free(struct generation *g) LOOP
 {
     for (struct generation **at = &g->script->running; *at; at = &(*at)->next)
@@ -92,9 +99,7 @@ static void unlink_and_free(struct generation *g) LOOP
             *at = g->next;
             break;
         }
-    timer_close(&g->timer);
-    buf_release(&g->text);
-    free(g);
+    free_generation(g);
 }
 
 static void fire(struct timer *timer);
@@ -221,8 +226,10 @@ static void script_close(struct provider *p)
 {
     on_loop();
     struct script *s = (struct script *)p;
-    while (s->running)
-        unlink_and_free(s->running);
+    for (struct generation *g = s->running, *next; g; g = next) {
+        next = g->next;
+        free_generation(g);
+    }
     free(s);
 }
 

@@ -442,7 +442,7 @@ static void look_around(struct making *m)
 /* {about}: the first sentence of the persona's card, with its own name in place of {{char}}. */
 static void set_about(struct making *m)
 {
-    struct str rest = m->in->persona.description, first, part = STR_NONE;
+    struct str rest = m->in->persona.description, first, part;
     struct buf out = BUF_INIT;
     if (!sentence_next(&rest, &first))
         return;
