@@ -35,6 +35,8 @@ void pattern_set_free(struct pattern_set *set)
     free(set->patterns);
     free(set->postings);
     free(set->first);
+    free(set->gate_first);
+    free(set->gated);
     map_release(&set->vocabulary);
     map_release(&set->stems);
     arena_release(&set->arena);
@@ -348,6 +350,7 @@ void pattern_seal(struct pattern_set *set)
     free(next);
     free(set->uses);
     set->uses = NULL;
+    pattern_gates_seal(set);
 }
 
 bool pattern_in(const struct pattern_set *set, const char *name, struct str norm)

@@ -48,6 +48,8 @@ struct pattern {
     bool anchor_is_stem;
 };
 
+enum { GATED_MAX = 2048 }; /* patterns without an anchor beyond these are always tried */
+
 struct pattern_set {
     struct arena arena;
     struct map vocabulary, stems; /* word -> id + 1 as a pointer */
@@ -59,6 +61,14 @@ struct pattern_set {
     uint32_t *postings, *first; /* patterns by anchor id: postings[first[id] .. first[id + 1]) */
     uint32_t *uses;             /* how many patterns name a word: the rarest anchors best */
     size_t use_cap;
+    /* pattern_gate.c, of the patterns without an anchor, by their place in postings */
+    uint32_t *gate_first, *gated; /* by id of a word or stem: gated[gate_first[id] .. gate_first[id + 1]) */
+    uint64_t ungated[GATED_MAX / 64];
 };
+
+/* pattern_gate.c: at sealing, once postings are made; and the places in postings worth trying on a text. */
+void pattern_gates_seal(struct pattern_set *set);
+void pattern_gates_open(const struct pattern_set *set, const struct pattern_text *text, uint32_t from,
+                        uint32_t to, uint64_t open[GATED_MAX / 64]);
 
 #endif

@@ -149,11 +149,14 @@ static bool try_pattern(struct walk *w, const struct pattern *pattern)
     return false;
 }
 
-static bool try_anchor(struct walk *w, uint32_t id, bool (*seen)(void *, const struct pattern_match *),
-                       void *ctx)
+/* `open`: the places worth trying, or NULL for all. */
+static bool try_anchor(struct walk *w, uint32_t id, const uint64_t *open,
+                       bool (*seen)(void *, const struct pattern_match *), void *ctx)
 {
     const struct pattern_set *set = w->set;
     for (uint32_t i = set->first[id]; i < set->first[id + 1]; i++) {
+        if (open && i < GATED_MAX && !(open[i / 64] >> i % 64 & 1))
+            continue;
         const struct pattern *pattern = &set->patterns[set->postings[i]];
         w->steps = 0;
         w->match.tag = pattern->tag;
@@ -168,18 +171,22 @@ void pattern_match(const struct pattern_set *set, const struct pattern_text *tex
                    bool (*seen)(void *ctx, const struct pattern_match *match), void *ctx)
 {
     struct walk w = {.set = set, .text = text, .from = from, .to = to};
-    if (!set->first || !try_anchor(&w, 0, seen, ctx))
+    uint64_t open[GATED_MAX / 64];
+    if (!set->first)
+        return;
+    pattern_gates_open(set, text, from, to, open);
+    if (!try_anchor(&w, 0, open, seen, ctx))
         return;
     for (uint32_t i = from; i < to; i++) {
         bool fresh = true;
         for (uint32_t k = from; k < i && fresh; k++)
             fresh = text->ids[k] != text->ids[i];
-        if (text->ids[i] && fresh && !try_anchor(&w, text->ids[i], seen, ctx))
+        if (text->ids[i] && fresh && !try_anchor(&w, text->ids[i], NULL, seen, ctx))
             return;
         fresh = true;
         for (uint32_t k = from; k < i && fresh; k++)
             fresh = text->stems[k] != text->stems[i];
-        if (text->stems[i] && fresh && !try_anchor(&w, text->stems[i], seen, ctx))
+        if (text->stems[i] && fresh && !try_anchor(&w, text->stems[i], NULL, seen, ctx))
             return;
     }
 }

@@ -15,7 +15,8 @@
 
 #include <stdlib.h>
 
-enum { WRITE_MAX = 256, LINGER_MS = 100 };
+/* What waits of one scope stays below TAIL_ANSWER_MAX (tail.h), so that its tail is whole. */
+enum { WRITE_MAX = 256, LINGER_MS = 100, LINGER_OF_SCOPE = 64 };
 
 static void erase_next(struct memory *m) LOOP;
 
@@ -150,15 +151,21 @@ static void blocks_done(struct memory *m, enum err err)
     erase_next(m);
 }
 
-static bool something_back(const struct writer *w)
+/* Something was taken back, or much waits of the scope that spoke last. */
+static bool is_pressing(const struct writer *w)
 {
+    const struct index_doc *last = w->last->count ? &w->last->moments[w->last->count - 1].doc : NULL;
+    size_t of_scope = 0;
     for (const struct batch *b = w->first; b; b = b->next) {
         for (size_t i = 0; i < b->count; i++) {
-            if (b->moments[i].back)
+            const struct moment *moment = &b->moments[i];
+            if (moment->back)
                 return true;
+            of_scope +=
+                last && id_eq(moment->doc.owner, last->owner) && id_eq(moment->doc.persona, last->persona);
         }
     }
-    return false;
+    return of_scope >= LINGER_OF_SCOPE;
 }
 
 static void gathered(struct timer *t)
@@ -173,7 +180,7 @@ static LOOP bool linger(struct memory *m)
     struct writer *w = &m->writer;
     uint64_t since_ms = (clock_mono_us() - w->wrote_us) / 1000;
     if (!w->wrote_us || since_ms >= LINGER_MS || w->waiting >= WRITE_MAX ||
-        w->waiting > m->options.tail_max || something_back(w))
+        w->waiting > m->options.tail_max || is_pressing(w))
         return false;
     if (!timer_armed(&w->linger))
         timer_arm(&w->linger, LINGER_MS - since_ms, gathered);
