@@ -347,7 +347,7 @@ static struct str thing_of(struct making *m, const struct person_question *q)
         case FACT_AGE:
             return arena_printf(a, "how old your %.*s is", STR_ARG(s));
         case FACT_HOME:
-            return arena_printf(a, "where your %.*s lives", STR_ARG(s));
+            return arena_printf(a, "where your %.*s %s", STR_ARG(s), s.p[s.n - 1] == 's' ? "live" : "lives");
         case FACT_BIRTHDAY:
             return arena_printf(a, "when your %.*s was born", STR_ARG(s));
         case FACT_JOB:
@@ -428,7 +428,7 @@ static struct str topic_of(struct making *m, const struct person_question *q)
 
 static bool say_none(struct making *m, const struct person_question *q)
 {
-    if (say_quote(m, q))
+    if (q->surely ? say_quote_of_all(m, q) : say_quote(m, q))
         return true;
     set_var(m, "thing", topic_of(m, q));
     return say_named(m, "memory-none");
@@ -590,6 +590,8 @@ static bool answer_filtered(struct making *m, const struct person_question *q, c
         return say_denied(m, f.denied);
     if (!q->yes_no && q->about.n && q->kind != FACT_HAVE) {
         struct person_question open = *q;
+        if (say_quote(m, q))
+            return true;
         open.about = STR_NONE;
         return answer_filtered(m, &open, kinds, count);
     }
@@ -620,6 +622,26 @@ static bool answer_past(struct making *m, const struct person_question *q)
     return say_named(m, "memory-past");
 }
 
+/* "I turn 42 in June" is no age yet. */
+static bool is_ahead(const struct person_fact *fact)
+{
+    static const char *const signs[] = {"turn ", "turning", "will ", "'ll ", "\xe2\x80\x99ll "};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (str_find(fact->clause, str_c(signs[i])) != SIZE_MAX)
+            return true;
+    return false;
+}
+
+/* The last age that was not of the future, if there is one. */
+static const struct person_fact *present_age(const struct making *m, const struct person_fact *fact)
+{
+    for (size_t i = m->fact_count; is_ahead(fact) && i-- > 0;)
+        if (m->facts[i].kind == FACT_AGE && !m->facts[i].subject.n && !m->facts[i].negated &&
+            !m->facts[i].past && !is_ahead(&m->facts[i]))
+            return &m->facts[i];
+    return fact;
+}
+
 static bool answer_single(struct making *m, const struct person_question *q)
 {
     struct found f = {.count = 0};
@@ -639,6 +661,10 @@ static bool answer_single(struct making *m, const struct person_question *q)
         if (q->kind == FACT_HOME)
             return say_fact(m,
                             arena_printf(&m->arena, "you live in %.*s", STR_ARG(reflected(m, fact->value))));
+        if (q->kind == FACT_AGE)
+            fact = present_age(m, fact);
+        if (q->kind == FACT_AGE && is_ahead(fact))
+            return say_fact(m, reflected(m, fact->clause));
         if (q->kind == FACT_AGE)
             return say_fact(m, arena_printf(&m->arena, "you're %.*s", STR_ARG(fact->value)));
         return say_fact(m, reflected(m, fact->clause));

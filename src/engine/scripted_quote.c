@@ -103,7 +103,8 @@ static bool find_quote(struct making *m, const struct wanted *wanted, struct str
 static bool worth_looking_for(struct str norm)
 {
     return !word_is_stop(norm) &&
-           !word_among(norm, " what which who where when how why name names call calls called named tell do "
+           !word_among(norm, " what which who where when how why love loves like likes enjoy prefer want "
+                             "name names call calls called named tell do "
                              "does did know remember told "
                              "said think again exactly kind sort type anything something last time again "
                              "mention mentioned still much many going go get got please ever old age 's "
@@ -132,10 +133,12 @@ static struct str cue_of(enum fact_kind kind)
         return STR("hate");
     case FACT_BIRTHDAY:
         return STR("birthday");
+    case FACT_STUDY:
+        return STR("study");
     case FACT_HOME:
         return STR("house");
     case FACT_STATUS:
-        return STR("partner");
+        return STR("married");
     default:
         return STR_NONE;
     }

@@ -21,6 +21,7 @@ struct extraction {
 
 static const char conjunctions[] = " and but so because since though although while plus as ";
 static const char subjects[] = " i my we our he she they his her it its their there call people everyone ";
+static const char left_out_verbs[] = " studied worked lived moved taught trained ";
 static const char shared_verbs[] = " work live am have love like hate play study teach lives works loves "
                                    "likes hates plays studies has speak enjoy "
                                    "moved adopted want is do does don't can collect ";
@@ -60,6 +61,11 @@ static bool clause_begins(const struct words *w, size_t start, size_t i)
     if (mark && word_is(w, at, "ill") && word_is(w, at + 1, "be"))
         return true;
     if (mark == ',' && word_is(w, at, "been"))
+        return true;
+    if (mark == ',' && word_among(w->at[at].norm, left_out_verbs) && start + 2 < at)
+        return true; /* "I grew up in Accra, studied in Leeds" */
+    if (conjunction && word_is(w, at, "these") && word_is(w, at + 1, "days") && at + 3 < w->count &&
+        word_among(w->at[at + 2].norm, " i my we "))
         return true;
     if (conjunction && at > i + 1 && word_is(w, at, "the") && has_verb(w, at))
         return true; /* "and honestly the nights are hard" */
@@ -260,6 +266,10 @@ static void emit_being(struct extraction *x, const struct predicate *p, size_t f
     trim_tail(w, from, &to);
     if (from >= to)
         return;
+    if (!negated && p->subject.n && word_is(w, from, "in") && from + 1 < to && w->at[from + 1].capital) {
+        emit(x, p, FACT_HOME, words_span(w, from + 1, to)); /* "my parents are in Swansea" */
+        return;
+    }
     bool article = word_among(w->at[from].norm, " a an the ");
     for (size_t i = from; article && i < to && i < from + 5; i++)
         if (pattern_in(sets, "occupation", w->at[i].norm) && !word_is(w, i + 1, "'s")) {
@@ -465,6 +475,9 @@ static void read_possessed(struct extraction *x, struct predicate *p, size_t fro
         emit(x, p, FACT_NAME, words_span(w, end, to));
         p->from = to;
     }
+    while (p->from + 1 < w->count &&
+           word_among(w->at[p->from].norm, " still now just also really currently always usually actually "))
+        p->from++;
     read_predicate(x, p);
 }
 
@@ -659,6 +672,8 @@ static size_t lead_in(struct extraction *x, const struct words *w)
             i += 3;
         if (word_is(w, i, "remember") && i + 1 < w->count && word_among(w->at[i + 1].norm, " that my i "))
             i++;
+        if (word_is(w, i, "these") && word_is(w, i + 1, "days"))
+            i += 2;
         if (word_is(w, i, "to") && word_is(w, i + 1, "be") && i + 2 < w->count)
             i += 3;
         if (word_is(w, i, "that") && i + 1 < w->count && word_among(w->at[i + 1].norm, " i my our we "))
@@ -859,6 +874,8 @@ static void read_sentence(struct extraction *x, struct str sentence, uint32_t at
                 str_sub(sentence, w.at[start + 1].from, w.at[end - 1].to - w.at[start + 1].from);
             clause = arena_printf(x->arena, "%.*s %.*s", STR_ARG(x->subject_text), STR_ARG(rest));
         }
+        if (start && x->subject_text.n && word_among(w.at[start].norm, left_out_verbs))
+            clause = arena_printf(x->arena, "%.*s %.*s", STR_ARG(x->subject_text), STR_ARG(clause));
         if (!asking && !w.at[start].quoted)
             read_clause(x, clause, offset);
         start = end;

@@ -242,7 +242,9 @@ static bool not_for_memory(const struct ask *q)
     static const char *const advice[] = {"should i",         "can i",
                                          "could i",          "may i",
                                          "might i",          "shall i",
-                                         "would i",          "must i",
+                                         "would i be",       "would i need",
+                                         "would i have",     "would i do",
+                                         "would i get",      "must i",
                                          "do i need",        "do i have to",
                                          "i should",         "i can",
                                          "i could",          "i need to",
@@ -541,6 +543,10 @@ static bool about_self(struct ask *q)
         set_about(q, 0, 0);
         if (q->out->kind == FACT_NAME || q->out->kind == FACT_AGE)
             q->out->about = STR_NONE;
+        if (q->out->kind == FACT_LIKE || q->out->kind == FACT_DISLIKE)
+            for (struct str rest = q->out->about, verb;
+                 str_cut(&rest, ' ', &verb) && word_among(verb, " love enjoy hate dislike prefer like ");)
+                q->out->about = rest;
         return true;
     }
     return about_anything(q);
@@ -643,6 +649,12 @@ static bool parse_sentence(struct arena *a, struct str sentence, struct person_q
     if (asked && w.count < 20 && seq_anywhere(&w, "about me") && !any_of(&q, " think feel like ") &&
         any_of(&q, " know remember recall learned learnt told everything kept anything ") &&
         !any_of(&q, " my ")) {
+        out->everything = true;
+        return true;
+    }
+    bool tells_all = w.count > 3 && w.count < 8 && word_is(&w, 0, "tell") &&
+                     word_among(w.at[w.count - 1].norm, " know remember ") && word_is(&w, w.count - 2, "you");
+    if (tells_all) {
         out->everything = true;
         return true;
     }
