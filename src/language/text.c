@@ -418,8 +418,14 @@ struct str word_stem(struct str w)
 bool word_among(struct str word, const char *list)
 {
     /* By hand: most lists are a line long, and memmem() prepares tables that cost more than such a walk. */
-    for (const char *at = list; word.n && *at; at++)
-        if (*at == ' ' && at[1] == word.p[0] && strncmp(at + 1, word.p, word.n) == 0 && at[1 + word.n] == ' ')
+    for (const char *at = list; word.n && *at; at++) {
+        size_t same = 0;
+        if (*at != ' ')
+            continue;
+        while (same < word.n && at[1 + same] && at[1 + same] == word.p[same]) /* a word may hold NUL bytes */
+            same++;
+        if (same == word.n && at[1 + same] == ' ')
             return true;
+    }
     return false;
 }
