@@ -135,7 +135,8 @@ struct net {
     uv_mutex_t mutex;   /* per_ip, stop */
     uv_cond_t stopped;
     unsigned parts_left;
-    int spare_fd; /* given up to refuse politely when descriptors run out */
+    bool stopped_before; /* net_stop() was called */
+    int spare_fd;        /* given up to refuse politely when descriptors run out */
 };
 
 /* conn.c */

@@ -173,6 +173,9 @@ static void call_parts(struct net *net, void (*fn)(void *))
 
 void net_stop(struct net *net, unsigned deadline_ms)
 {
+    if (net->stopped_before)
+        return;
+    net->stopped_before = true;
     net->parts_left = net->part_count;
     call_parts(net, stop_part);
     uint64_t until = uv_hrtime() + (uint64_t)deadline_ms * 1000000;

@@ -413,6 +413,7 @@ static void timers(void **state)
     }
     assert_true(get_frame(fd, &head, payload, &n)); /* not answered: dropped */
     assert_false(get_frame(fd, &head, payload, &n));
+    wait_for(&server.ws_closed, 1); /* the loop says so after the socket ended */
     assert_int_equal(server.ws_code, WS_BROKEN);
     close(fd);
     fd = ws_open(""); /* Close is not answered: the timer ends it */
@@ -439,6 +440,7 @@ static void stop_says_going_away(void **state)
     transcript(fd, got, sizeof got);
     assert_string_equal(got, "c1001 ");
     assert_int_equal(server.ws_closed, 1);
+    net_stop(server.net, 300); /* a second stop finds nothing to do */
     close(fd);
     workers_free(server.workers);
     loops_stop(server.loops);
