@@ -95,7 +95,7 @@ struct mood mood_pull(struct mood m, const struct affect *emotion, double weight
 /*
  * A word for the octant of valence, arousal and dominance. The octants are Mehrabian's; four of his words
  * (dependent, docile, hostile, disdainful) judge rather than describe, and people read these on a page:
- * exuberant, touched, relaxed, gentle, irritated, anxious, aloof, bored; "calm" near the centre.
+ * exuberant, trusting, relaxed, gentle, irritated, anxious, aloof, bored; "calm" near the centre.
  */
 const char *mood_label(struct mood m);
 

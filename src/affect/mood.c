@@ -94,8 +94,8 @@ struct mood mood_pull(struct mood m, const struct affect *emotion, double weight
 
 const char *mood_label(struct mood m)
 {
-    static const char *const octants[8] = {"bored",  "aloof",   "anxious", "irritated",
-                                           "gentle", "relaxed", "touched", "exuberant"};
+    static const char *const octants[8] = {"bored",  "aloof",   "anxious",  "irritated",
+                                           "gentle", "relaxed", "trusting", "exuberant"};
     const double calm = .12; /* nearer to the centre than this on every axis */
     if (fabs(m.valence) < calm && fabs(m.arousal) < calm && fabs(m.dominance) < calm)
         return "calm";

@@ -102,7 +102,7 @@ static void octants_have_names(void **state)
 {
     (void)state;
     assert_string_equal(mood_label((struct mood){.5, .5, .5}), "exuberant");
-    assert_string_equal(mood_label((struct mood){.5, .5, -.5}), "touched");
+    assert_string_equal(mood_label((struct mood){.5, .5, -.5}), "trusting");
     assert_string_equal(mood_label((struct mood){.5, -.5, .5}), "relaxed");
     assert_string_equal(mood_label((struct mood){.5, -.5, -.5}), "gentle");
     assert_string_equal(mood_label((struct mood){-.5, .5, .5}), "irritated");

@@ -61,9 +61,3 @@ export function gist(text: string, length = 140): string {
     const cut = flat.slice(0, length);
     return cut.slice(0, Math.max(cut.lastIndexOf(' '), length - 20)).replace(/[,;:.]$/, '') + '…';
 }
-
-/* Some labels are terms of the affect model's octants; these are the words one would use of somebody in the room. */
-const FEELINGS: Record<string, string> = { dependent: 'trusting', docile: 'gentle', disdainful: 'aloof', hostile: 'angry', neutral: 'calm' };
-export function feelingWord(label: string): string {
-    return FEELINGS[label] ?? label;
-}

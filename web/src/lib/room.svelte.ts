@@ -5,7 +5,6 @@
 // Answers beside each other: a message that is another answer (`retry_of`) joins the slot of the one it stands beside,
 // and so does the turn that is writing one; the newest is shown unless somebody chose another.
 import { get, send, errorText } from './api';
-import { feelingWord } from './format';
 import { connection, type Listener, type Pending } from './socket.svelte';
 import type { Author, EventData, EventOf, List, Message as Stored, Mood, Recalled, Room, RoomEvent, RoomState, Timings, Usage } from './generated/types';
 
@@ -317,8 +316,8 @@ export class RoomView implements Listener {
         const before = this.moods[persona];
         const name = this.room.members.find((member) => member.id === persona)?.name ?? event.author.name;
         this.moods[persona] = { ...mood, seq: event.seq ?? 0 };
-        if (before && feelingWord(before.label) !== feelingWord(mood.label))
-            this.lines.push({ seq: event.seq!, at: event.at, author: event.author, kind: 'mood', text: `${name} feels ${feelingWord(mood.label)}` });
+        if (before && before.label !== mood.label)
+            this.lines.push({ seq: event.seq!, at: event.at, author: event.author, kind: 'mood', text: `${name} feels ${mood.label}` });
     }
 
     private memberChanged(event: RoomEvent, member: Author): void {
