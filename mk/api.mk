@@ -8,7 +8,7 @@ TYPES := web/src/lib/generated/types.ts
 
 $(OUT)/tools/types: tools/types.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
 # docs/API.md with the tables between its two marks made anew.
 API_DOC = awk '/<!-- end of the tables -->/ { skip = 0 } !skip { print } /<!-- the tables -->/ { skip = 1; while ((getline line < "$(GEN)/api-tables.md") > 0) print line }' docs/API.md

@@ -8,7 +8,7 @@ RECALL_BENCH := $(OUT)/bench/recall_bench
 
 $(RECALL_BENCH): tests/bench/recall_bench.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
 bench-recall: $(RECALL_BENCH)
 	@folder=$$(mktemp -d) && $< $$folder $(LOCOMO); status=$$?; rm -rf $$folder; exit $$status

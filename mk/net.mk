@@ -16,10 +16,10 @@ FUZZ_DATA := $(OUT)/obj/gen/share_files.o # the embedded rules; data only
 
 build/fuzz/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	$(Q)clang $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 build/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZED:src/%.c=build/fuzz/obj/%.o) $(FUZZ_DATA)
-	clang $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(Q)clang $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 -include $(FUZZED:src/%.c=build/fuzz/obj/%.d)
 
@@ -43,7 +43,7 @@ fuzz: $(FUZZERS:%=build/fuzz/%)
 # Bench programs link the release library; `make bench-net` runs them all (under three minutes).
 build/bench/%: tests/bench/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
 bench-net: build/bench/net_server build/bench/net_load
 	@tests/bench/net.sh

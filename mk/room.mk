@@ -8,7 +8,7 @@ test-storm: build/eidolon
 BENCH_TURNS := build/release/bench/bench_turns
 $(BENCH_TURNS): tests/bench/bench_turns.c tests/unit/room/house.h build/release/libeidolon.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< build/release/libeidolon.a -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< build/release/libeidolon.a -lcmocka $(LDLIBS)
 
 bench-start: build/eidolon $(BENCH_TURNS)
 	@node tests/bench/start.mjs

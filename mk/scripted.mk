@@ -1,4 +1,4 @@
 # Small programs for looking at the scripted engine by hand: build/VARIANT/tools/scripted_chat, facts_probe.
 $(OUT)/tools/%: tests/tools/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)

@@ -7,7 +7,7 @@ SETTINGS := docs/SETTINGS.md
 
 $(OUT)/tools/settings: tools/settings.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
 settings: $(OUT)/tools/settings
 	@$< > $(SETTINGS)

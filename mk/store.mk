@@ -11,15 +11,15 @@ STORE_TESTS_CPPFLAGS = $(CPPFLAGS) -Itests -Itests/unit
 
 $(STORE_FAULT): tests/fault/vfs.c
 	@mkdir -p $(@D)
-	$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/fault/%: tests/fault/%.c $(STORE_FAULT) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(STORE_FAULT) $(LIBRARY) -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(STORE_FAULT) $(LIBRARY) -lcmocka $(LDLIBS)
 
 $(STORE_BENCHES): $(OUT)/bench/%: tests/bench/%.c $(STORE_FAULT) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(STORE_FAULT) $(LIBRARY) -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(STORE_TESTS_CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(STORE_FAULT) $(LIBRARY) -lcmocka $(LDLIBS)
 
 bench-store: $(STORE_BENCHES)
 	@rm -rf $(OUT)/bench/data && mkdir -p $(OUT)/bench/data
