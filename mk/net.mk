@@ -26,7 +26,7 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZED:src/%.c=build/fuzz/obj/%.o) $(FUZZ_DA
 fuzz-smoke: $(FUZZERS:%=build/fuzz/%)
 	@for f in $(FUZZERS); do \
 	    mkdir -p build/fuzz/work/$$f tests/fuzz/corpus/$$f; \
-	    build/fuzz/$$f -max_total_time=$(FUZZ_SMOKE_S) -max_len=8192 -artifact_prefix=build/fuzz/ -verbosity=0 \
+	    build/fuzz/$$f -seed=1 -max_total_time=$(FUZZ_SMOKE_S) -max_len=8192 -artifact_prefix=build/fuzz/ -verbosity=0 \
 	        -print_final_stats=0 build/fuzz/work/$$f tests/fuzz/corpus/$$f >build/fuzz/$$f.log 2>&1 \
 	        || { cat build/fuzz/$$f.log; exit 1; }; \
 	    echo "ok   fuzz $$f ($(FUZZ_SMOKE_S) s)"; \
