@@ -166,7 +166,7 @@ static void write_head_seq(struct conn *c, const struct room_ref *ref, uint64_t 
 static bool replay(struct driver_session *s, struct store_append *a)
 {
     uint64_t v[OP_VALUES];
-    struct room_ref ref;
+    struct room_ref ref = {0};
     if (!sqlite_op_replay(&s->c, a->op.op_id, v) ||
         sqlite_room_find(&s->c, a->tenant, a->room, &ref, NULL) != ERR_OK)
         return false;
