@@ -770,7 +770,7 @@ static void read_clause(struct extraction *x, struct str clause, uint32_t at)
     }
     if (skip) {
         uint32_t cut = w.at[skip].from;
-        if (skip && w.at[skip - 1].from == cut)
+        if (w.at[skip - 1].from == cut)
             return; /* the filler is half of a contraction */
         clause = str_from(clause, cut);
         at += cut;

@@ -47,7 +47,7 @@ static uint32_t take_slot(struct net_loop *nl, struct conn *c)
 
 static void learn_peer(struct conn *c)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t n = sizeof address;
     if (getpeername(c->fd, (struct sockaddr *)&address, &n) != 0)
         address.ss_family = AF_UNSPEC;
