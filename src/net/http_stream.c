@@ -67,8 +67,9 @@ void http_sse_begin(struct http_req *req)
     struct http *h = http_of(req);
     if (!reply_allowed(h))
         return;
-    /* The connection ends with the stream: a stream lives long enough to be worth one, and node 18 takes the end of
-     * a chunked answer on a connection that is kept for a premature one (node-fetch, and so OpenAI's client 4). */
+    /* The connection ends with the stream: a stream lives long enough to be worth one, and node 18 takes the
+     * end of a chunked answer on a connection that is kept for a premature one (node-fetch, and so OpenAI's
+     * client 4). */
     h->keep_alive = false;
     http_set_header(req, "Cache-Control", STR("no-store"));
     http_set_header(req, "X-Accel-Buffering", STR("no")); /* nginx: do not collect events */
