@@ -87,17 +87,6 @@ static void find_started(struct call *call, struct saying *saying)
 
 /* ---- either way */
 
-static struct event_row keep(struct arena *a, const struct event_row *row)
-{
-    struct event_row kept = *row;
-    kept.kind = arena_str(a, row->kind);
-    kept.author_name = arena_str(a, row->author_name);
-    kept.audience = arena_str(a, row->audience);
-    kept.data = arena_str(a, row->data);
-    kept.client_id = STR_NONE;
-    return kept;
-}
-
 static void answer(struct call *call, const struct event_row *row, const struct id *turns, size_t turn_count,
                    bool again) LOOP;
 static void answer(struct call *call, const struct event_row *row, const struct id *turns, size_t turn_count,
@@ -109,7 +98,7 @@ static void answer(struct call *call, const struct event_row *row, const struct 
     }
     struct arena *a = call_arena(call);
     struct saying *saying = arena_new(a, struct saying);
-    saying->event = keep(a, row);
+    saying->event = event_copy(a, row);
     if (again) {
         find_started(call, saying);
         return;

@@ -44,6 +44,11 @@ char *heap_cstr(struct str s)
     return copy;
 }
 
+struct str heap_str(struct str s)
+{
+    return (struct str){heap_cstr(s), s.n};
+}
+
 void arena_release(struct arena *a)
 {
     struct arena_chunk *chunk = a->chunks;

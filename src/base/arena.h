@@ -35,5 +35,7 @@ struct str arena_printf(struct arena *a, const char *format, ...) __attribute__(
 void *heap_alloc(size_t n);
 void *heap_realloc(void *p, size_t n);
 char *heap_cstr(struct str s);
+/* A copy on the heap, NUL-terminated beyond its length; freed as (char *)copy.p. */
+struct str heap_str(struct str s);
 
 #endif

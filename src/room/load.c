@@ -110,9 +110,9 @@ static void load_messages(struct room *room)
 void room_head_read(struct room *room, const struct room_row *row)
 {
     free((char *)room->title.p);
-    room->title = str_of(heap_cstr(row->title), row->title.n);
+    room->title = heap_str(row->title);
     free((char *)room->external.p);
-    room->external = str_of(heap_cstr(row->external), row->external.n);
+    room->external = heap_str(row->external);
     room->owner = row->owner;
     room->head = row->head_seq;
     room->cleared = row->cleared_seq;
@@ -191,11 +191,6 @@ void said_release(struct said *said)
     free((char *)said->text.p);
 }
 
-static struct str keep(struct str s)
-{
-    return str_of(heap_cstr(s), s.n);
-}
-
 void room_said_add(struct room *room, const struct event_row *row, struct str text)
 {
     size_t max = keep_max(room);
@@ -216,15 +211,15 @@ void room_said_add(struct room *room, const struct event_row *row, struct str te
         .author = row->author,
         .author_type = row->author_type,
         .at_ms = row->at_ms,
-        .name = keep(row->author_name),
-        .text = keep(text),
+        .name = heap_str(row->author_name),
+        .text = heap_str(text),
     };
 }
 
 void room_said_change(struct said *said, struct str text)
 {
     free((char *)said->text.p);
-    said->text = keep(text);
+    said->text = heap_str(text);
 }
 
 struct said *room_said(const struct room *room, struct id message)

@@ -5,11 +5,6 @@
 
 #include <stdlib.h>
 
-static struct str keep(struct str s)
-{
-    return str_of(heap_cstr(s), s.n);
-}
-
 static void release_persona(struct room_persona *p)
 {
     free((char *)p->name.p);
@@ -50,11 +45,11 @@ void room_persona_name(struct room_persona *p, struct str name, struct str slug)
 {
     if (!str_eq(p->name, name)) {
         free((char *)p->name.p);
-        p->name = keep(name);
+        p->name = heap_str(name);
     }
     if (!str_eq(p->slug, slug)) {
         free((char *)p->slug.p);
-        p->slug = keep(slug);
+        p->slug = heap_str(slug);
     }
 }
 

@@ -161,13 +161,13 @@ static void create_with(struct lookup *l)
     struct room *room = room_new(l->home, op->room);
     room->owner = op->who.user;
     str_copy(room->owner_name, sizeof room->owner_name, str_c(op->who.name));
-    room->external = str_of(heap_cstr(op->external), op->external.n);
+    room->external = heap_str(op->external);
     room->created_ms = clock_wall_ms();
     room->version = 1;
     struct str title = op->title;
     if (str_empty(title) && l->at)
         title = persona_called(l->found[0]);
-    room->title = str_of(heap_cstr(title), title.n);
+    room->title = heap_str(title);
     for (size_t i = 0; i < l->at; i++)
         add_persona(room, l->found[i]);
     struct room_append *append = room_append_new(room, op, l->at + 3);
@@ -268,7 +268,7 @@ static void update_with(struct lookup *l)
     append->store.expect_version = op->if_version;
     if (op->title_set) {
         free((char *)room->title.p);
-        room->title = str_of(heap_cstr(op->title), op->title.n);
+        room->title = heap_str(op->title);
     }
     if (op->title_set)
         room_append_system(append, EVENT_ROOM_UPDATED)->data =
