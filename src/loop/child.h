@@ -65,13 +65,15 @@ void child_close(struct child *child) LOOP;
 
 /* ---- the child's side; plain threads ---- */
 enum child_confine_flags {
-    CHILD_NO_FILES = 1 << 0,       /* nothing can be opened any more */
-    CHILD_ONE_CPU_MINUTE = 1 << 1, /* ends after 60 s of processor time */
+    CHILD_NO_FILES = 1 << 0,   /* nothing can be opened, made or removed any more */
+    CHILD_KEEP_FILES = 1 << 1, /* descriptors above 3 that are open already stay so */
 };
 /*
  * Gives up what the child does not need, for good: no sockets, no exec, no new processes, no tracing, no new
  * privileges; memory up to `memory_max` bytes of address space (0: no limit; ignored under sanitizers, which
- * need far more). ERR_UNAVAILABLE if the kernel refuses: then the child must not go on.
+ * need far more). Descriptors above 3 are closed unless CHILD_KEEP_FILES says otherwise. ERR_UNAVAILABLE if
+ * the kernel refuses: then the child must not go on. A confined child ends by _exit(): what a sanitizer does
+ * at exit() is not allowed any more.
  */
 enum err child_confine(unsigned flags, uint64_t memory_max, struct error *e);
 /* The next frame into `to` (cleared first). False: the server is gone, or said nonsense; exit. */
