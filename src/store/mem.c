@@ -302,6 +302,7 @@ static mem_op_fn *const operations[STORE_OP_KINDS] = {
     [STORE_DOC_PUT] = mem_doc_put,
     [STORE_DOC_GET] = mem_doc_get,
     [STORE_DOCS_LIST] = mem_docs_list,
+    [STORE_BLOB_NAMES] = mem_blob_names,
     [STORE_DOC_DELETE] = mem_doc_delete,
     [STORE_PURGE] = mem_purge,
 };

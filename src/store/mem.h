@@ -60,7 +60,7 @@ struct driver_session {
 typedef enum err mem_op_fn(struct driver_db *db, struct store_op *op, struct error *e);
 mem_op_fn mem_append, mem_forget, mem_room_get, mem_rooms_list, mem_events_page, mem_messages_page,
     mem_event_find, mem_events_about, mem_consume, mem_cursor_set, mem_open_turns, mem_idem_get, mem_doc_put,
-    mem_doc_get, mem_docs_list, mem_doc_delete, mem_purge;
+    mem_doc_get, mem_docs_list, mem_doc_delete, mem_purge, mem_blob_names;
 
 /* NULL with the error set: no such room of this tenant. */
 struct mem_room *mem_room_find(struct driver_db *db, struct id tenant, struct id room, struct error *e);

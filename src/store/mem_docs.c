@@ -230,3 +230,16 @@ enum err mem_docs_list(struct driver_db *db, struct store_op *op, struct error *
         p->next = list_place_write(&op->arena, &from);
     return ERR_OK;
 }
+
+enum err mem_blob_names(struct driver_db *db, struct store_op *op, struct error *e)
+{
+    struct store_blob_names *p = (struct store_blob_names *)op;
+    struct blob_set set = {0};
+    (void)e;
+    for (size_t i = 0; i < db->doc_count; i++) {
+        if (!db->docs[i]->erased)
+            blob_set_add_text(&set, db->docs[i]->row.data);
+    }
+    blob_set_move(&set, &op->arena, &p->hashes, &p->count);
+    return ERR_OK;
+}

@@ -2,6 +2,7 @@
  * Putting a backup in the place of a folder's store, offline.
  *
  * The backup is looked over first (its mark, its version, quick_check), copied beside the store and synced;
+ * the files (blobs) in it are put into the folder, each checked by its hash;
  * then what was there is renamed, all three files of it, and the copy takes its place. The search index goes:
  * its cursor belongs to another history. Whatever fails before the renames leaves the store as it was.
  */
@@ -56,6 +57,18 @@ static void remove_index(const struct store_folder *f)
             unlink(path);
 }
 
+/* The files of the backup go to their places first: files that no store names harm nobody. */
+static enum err unpack_files(const struct store_folder *f, const char *copy, struct error *e)
+{
+    struct conn c = {0};
+    enum err err = conn_open(&c, copy, SQLITE_OPEN_READWRITE, NULL, LOOK_CACHE, e);
+    if (err)
+        return err;
+    err = blobs_unpack(str_c(f->path), &c, e);
+    conn_close(&c);
+    return err;
+}
+
 static enum err put_in_place(const struct store_folder *f, const char *backup, struct error *e)
 {
     char store[PATH_MAX], copy[PATH_MAX];
@@ -63,7 +76,9 @@ static enum err put_in_place(const struct store_folder *f, const char *backup, s
     if (!err)
         err = store_folder_file(f, STORE_FILE ".restoring", copy, e);
     if (!err)
-        err = sqlite_copy(backup, NULL, copy, NULL, NULL, e);
+        err = sqlite_copy(backup, NULL, copy, NULL, NULL, NULL, e);
+    if (!err)
+        err = unpack_files(f, copy, e);
     if (!err)
         err = move_aside(store, clock_wall_ms(), e);
     if (!err && rename(copy, store) != 0)
@@ -97,7 +112,7 @@ enum err store_restore(struct str folder, struct str path, struct error *e)
 enum err store_copy(struct str folder, struct str path,
                     void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg, struct error *e)
 {
-    char from[PATH_MAX], to[PATH_MAX];
+    char from[PATH_MAX], to[PATH_MAX], data[PATH_MAX];
     if (str_empty(path) || !str_copy(to, sizeof to, path))
         return error_set(e, ERR_INVALID, "The backup needs a path, shorter than %d bytes.", PATH_MAX);
     if (snprintf(from, sizeof from, "%.*s/" STORE_FILE, STR_ARG(folder)) >= (int)sizeof from)
@@ -106,5 +121,6 @@ enum err store_copy(struct str folder, struct str path,
         return error_set(e, ERR_NOT_FOUND,
                          "There is no store in %.*s (%s); name the data folder with --data.", STR_ARG(folder),
                          strerror(errno));
-    return sqlite_copy(from, NULL, to, progress, arg, e);
+    str_copy(data, sizeof data, folder);
+    return sqlite_copy(from, NULL, to, data, progress, arg, e);
 }

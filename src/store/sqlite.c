@@ -199,6 +199,7 @@ static sqlite_op_fn *const operations[STORE_OP_KINDS] = {
     [STORE_DOCS_LIST] = sqlite_docs_list,
     [STORE_DOC_DELETE] = sqlite_doc_delete,
     [STORE_PURGE] = sqlite_purge,
+    [STORE_BLOB_NAMES] = sqlite_blob_names,
 };
 
 /* The operation's own refusal, or the connection's failure if there was one: that weighs more. */

@@ -121,7 +121,8 @@ enum err sqlite_idem_keep(struct conn *c, const struct store_idem *idem, struct 
 typedef enum err sqlite_op_fn(struct driver_session *s, struct store_op *op, struct error *e);
 sqlite_op_fn sqlite_append, sqlite_forget, sqlite_cursor_set, sqlite_doc_put, sqlite_doc_delete, sqlite_purge,
     sqlite_room_get, sqlite_rooms_list, sqlite_events_page, sqlite_messages_page, sqlite_event_find,
-    sqlite_events_about, sqlite_consume, sqlite_open_turns, sqlite_idem_get, sqlite_doc_get, sqlite_docs_list;
+    sqlite_events_about, sqlite_consume, sqlite_open_turns, sqlite_idem_get, sqlite_doc_get, sqlite_docs_list,
+    sqlite_blob_names;
 
 /* Inserts rows after the room's head: numbers, folds, open turns. */
 enum err sqlite_rows_insert(struct driver_session *s, struct id tenant, struct id room, struct room_ref *ref,
@@ -143,8 +144,9 @@ enum err schema_acceptable(struct conn *c, const char *path, struct error *e);
 
 driver_backup_fn sqlite_backup;
 driver_check_fn sqlite_check;
-/* Copies through SQLite's online backup from one snapshot; the target is made durable. */
-enum err sqlite_copy(const char *from, const char *vfs, const char *to,
+/* Copies through SQLite's online backup from one snapshot; the target is made durable. `files`: the data
+ * folder whose blobs go along, or NULL. */
+enum err sqlite_copy(const char *from, const char *vfs, const char *to, const char *files,
                      void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg, struct error *e);
 
 #endif

@@ -45,19 +45,22 @@ static enum err sync_file(const char *path, struct error *e)
                 : error_set(e, ERR_IO, "'%s' cannot be synced (%s); check the disk.", path, strerror(why));
 }
 
-static enum err copy_to(struct conn *from, const char *to,
+/* `files`: the data folder whose blobs go along, or NULL. */
+static enum err copy_to(struct conn *from, const char *to, const char *files,
                         void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg, struct error *e)
 {
     struct conn c = {0};
     enum err err = conn_open(&c, to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL, COPY_CACHE, e);
     if (!err) {
         err = copy_pages(from, &c, progress, arg, e);
+        if (!err && files)
+            err = blobs_pack(str_c(files), &c, e);
         conn_close(&c);
     }
     return err ? err : sync_file(to, e);
 }
 
-enum err sqlite_copy(const char *from, const char *vfs, const char *to,
+enum err sqlite_copy(const char *from, const char *vfs, const char *to, const char *files,
                      void (*progress)(void *arg, uint64_t done, uint64_t all), void *arg, struct error *e)
 {
     char part[PATH_MAX];
@@ -70,7 +73,7 @@ enum err sqlite_copy(const char *from, const char *vfs, const char *to,
     unlink(part);
     err = conn_exec(&c, "BEGIN; SELECT count(*) FROM sqlite_schema;", e);
     if (!err)
-        err = copy_to(&c, part, progress, arg, e);
+        err = copy_to(&c, part, files, progress, arg, e);
     conn_close(&c);
     if (!err && rename(part, to) != 0)
         err = error_set(e, ERR_IO, "The copy cannot be put at '%.200s' (%s); choose another place.", to,
@@ -88,7 +91,10 @@ enum err sqlite_backup(struct driver_db *db, struct str path,
     char to[PATH_MAX];
     if (str_empty(path) || !str_copy(to, sizeof to, path))
         return error_set(e, ERR_INVALID, "The backup needs a path, shorter than %d bytes.", PATH_MAX);
-    return sqlite_copy(db->path, db->vfs, to, progress, arg, e);
+    char folder[PATH_MAX];
+    const char *slash = strrchr(db->path, '/');
+    str_copy(folder, sizeof folder, slash ? str_of(db->path, (size_t)(slash - db->path)) : STR("."));
+    return sqlite_copy(db->path, db->vfs, to, folder, progress, arg, e);
 }
 
 enum err sqlite_check(struct driver_db *db, struct error *e)

@@ -131,7 +131,7 @@ enum err schema_migrate(struct conn *c, const char *path, const struct schema_st
         char backup[PATH_MAX + 16];
         snprintf(backup, sizeof backup, "%s.v%u", path, v);
         if (v > 0)
-            err = sqlite_copy(path, NULL, backup, NULL, NULL, e);
+            err = sqlite_copy(path, NULL, backup, NULL, NULL, NULL, e);
         if (!err)
             err = run_step(c, &steps[v], v + 1, e);
         if (err)

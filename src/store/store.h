@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "loop/loop.h"
+#include "store/blob.h"
 #include "store/row.h"
 
 struct store;
@@ -63,6 +64,7 @@ enum store_op_kind {
     STORE_DOCS_LIST,
     STORE_DOC_DELETE,
     STORE_PURGE,
+    STORE_BLOB_NAMES,
     STORE_OP_KINDS
 };
 
@@ -279,6 +281,13 @@ struct store_purge {
     struct store_op op;
     int64_t deleted_before_ms, idem_before_ms;
     uint64_t removed;
+};
+
+/* Which blobs documents name: every run of 64 hexadecimal digits in any document, also the deleted ones. */
+struct store_blob_names {
+    struct store_op op;
+    struct blob_hash *hashes; /* results, sorted, with repetitions */
+    size_t count;
 };
 
 /* A new op of a kind, zeroed: struct store_append *a = STORE_NEW(append, APPEND); */
