@@ -1,6 +1,7 @@
 /* Queries and reasons; see query.h. */
 #include "memory/query.h"
 
+#include "base/gram.h"
 #include "language/text.h"
 
 static bool has(const struct query *q, struct str stem)
@@ -23,17 +24,24 @@ static bool worth(struct str norm)
     return letters && (norm.n > 1 || (norm.p[0] >= '0' && norm.p[0] <= '9')) && !word_is_stop(norm);
 }
 
+static void add_word(struct query *q, struct str as_said, struct str norm, bool expansion)
+{
+    struct str stem = word_stem(norm);
+    if (q->count < QUERY_WORDS_MAX && worth(norm) && !has(q, stem))
+        q->words[q->count++] = (struct query_word){.as_said = as_said, .stem = stem, .expansion = expansion};
+}
+
 static void add_words(struct arena *a, struct str text, bool expansion, struct query *q)
 {
     struct words words;
     words_of(a, text, &words);
-    for (size_t i = 0; i < words.count && q->count < QUERY_WORDS_MAX; i++) {
+    for (size_t i = 0; i < words.count; i++) {
         const struct word *w = &words.at[i];
-        struct str stem = word_stem(w->norm);
-        if (!worth(w->norm) || has(q, stem))
-            continue;
-        q->words[q->count++] = (struct query_word){
-            .as_said = str_sub(words.source, w->from, w->to - w->from), .stem = stem, .expansion = expansion};
+        struct grams g = {.rest = w->norm};
+        struct str piece;
+        while (gram_next(&g, &piece))
+            add_word(q, piece.n == w->norm.n ? str_sub(words.source, w->from, w->to - w->from) : piece, piece,
+                     expansion);
     }
 }
 
@@ -51,10 +59,14 @@ uint64_t query_match(struct arena *a, const struct query *q, struct str text)
     uint64_t matched = 0;
     words_of(a, text, &words);
     for (size_t i = 0; i < words.count; i++) {
-        struct str stem = word_stem(words.at[i].norm);
-        for (size_t k = 0; k < q->count; k++) {
-            if (str_eq(stem, q->words[k].stem))
-                matched |= 1ull << k;
+        struct grams g = {.rest = words.at[i].norm};
+        struct str piece;
+        while (gram_next(&g, &piece)) {
+            struct str stem = word_stem(piece);
+            for (size_t k = 0; k < q->count; k++) {
+                if (str_eq(stem, q->words[k].stem))
+                    matched |= 1ull << k;
+            }
         }
     }
     return matched;

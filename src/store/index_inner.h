@@ -21,7 +21,7 @@
 #include "store/sqlite.h"
 
 enum { INDEX_READERS_MAX = 16, INDEX_TERMS_MAX = 64, TERM_BYTES_MAX = 64, BLOCK_POSTINGS = 128 };
-enum { INDEX_VERSION = 1 }; /* another one in the file: it is made anew */
+enum { INDEX_VERSION = 2 }; /* another one in the file: it is made anew */
 
 struct score_slot {
     uint64_t doc, matched;

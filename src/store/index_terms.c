@@ -1,9 +1,12 @@
 /*
- * Words to terms, by FTS5's tokenizers: Unicode words without case and diacritics, stemmed by Porter's rules.
+ * Words to terms, by FTS5's tokenizers: Unicode words without case and diacritics, stemmed by Porter's rules;
+ * words of scripts without spaces become pairs of letters (base/gram.h).
  *
  * https://www.sqlite.org/fts5.html#tokenizers, and "Custom Tokenizers" for the interface used here.
  */
 #include "store/index_inner.h"
+
+#include "base/gram.h"
 
 #include <stdio.h>
 
@@ -94,12 +97,9 @@ static struct term *known(struct terms *t, struct str term)
     return NULL;
 }
 
-static int add_term(void *arg, int flags, const char *token, int n, int start, int end)
+static int add_term(struct adding *a, struct str term, struct str word)
 {
-    struct adding *a = arg;
     struct terms *t = a->to;
-    (void)flags;
-    struct str term = str_of(token, (size_t)(n < TERM_BYTES_MAX ? n : TERM_BYTES_MAX));
     struct term *old = known(t, term);
     t->length++;
     if (old) {
@@ -110,10 +110,7 @@ static int add_term(void *arg, int flags, const char *token, int n, int start, i
         return SQLITE_DONE;
     t->list = store_grow(t->arena, t->list, t->count, &t->cap, sizeof *t->list);
     t->list[t->count++] = (struct term){
-        .term = arena_str(t->arena, term),
-        .word = a->most ? lower(t->arena, str_sub(a->text, (size_t)start, (size_t)(end - start))) : STR_NONE,
-        .times = 1,
-    };
+        .term = arena_str(t->arena, term), .word = a->most ? lower(t->arena, word) : STR_NONE, .times = 1};
     if (t->count >= LINEAR_TERMS && t->count * 2 >= t->slot_count)
         grow_slots(t);
     else if (t->slot_count)
@@ -121,10 +118,26 @@ static int add_term(void *arg, int flags, const char *token, int n, int start, i
     return SQLITE_OK;
 }
 
+static int add_token(void *arg, int flags, const char *token, int n, int start, int end)
+{
+    struct adding *a = arg;
+    struct str whole = str_of(token, (size_t)n), piece;
+    struct grams g = {.rest = whole};
+    int rc = SQLITE_OK;
+    (void)flags;
+    while (rc == SQLITE_OK && gram_next(&g, &piece)) {
+        /* A word that was not cut is named as it was written; a pair is written as it is. */
+        bool uncut = piece.n == whole.n;
+        piece = str_sub(piece, 0, TERM_BYTES_MAX);
+        rc = add_term(a, piece, uncut ? str_sub(a->text, (size_t)start, (size_t)(end - start)) : piece);
+    }
+    return rc;
+}
+
 void index_terms_add(struct index_session *s, struct terms *t, struct str text, size_t most)
 {
     struct adding a = {t, text, most};
     if (!str_empty(text) && text.n < INT32_MAX)
         s->cut.xTokenize(s->tokenizer, &a, most ? FTS5_TOKENIZE_QUERY : FTS5_TOKENIZE_DOCUMENT, text.p,
-                         (int)text.n, add_term);
+                         (int)text.n, add_token);
 }

@@ -156,6 +156,26 @@ static void core_blocks_follow_what_was_said(void **state)
     asking_release(&a);
 }
 
+/* Scripts without spaces: what was said is found by a part of it, from the tail and from the index. */
+static void finds_chinese_and_japanese_by_their_parts(void **state)
+{
+    (void)state;
+    struct id room = new_room(&r, r.mia), other = new_room(&r, r.mia);
+    say(&r, room, "我妹妹住在香港，她喜欢茉莉花茶。");
+    say(&r, room, "昨日は京都の古い寺を見ました。");
+    for (int i = 0; i < 2; i++) {
+        struct asking a;
+        recall(&r, &a, r.mia, other, "你记得谁在香港吗？");
+        assert_non_null(hit_of(&a, "香港"));
+        assert_null(hit_of(&a, "京都"));
+        asking_release(&a);
+        recall(&r, &a, r.mia, other, "京都で何をしましたか");
+        assert_non_null(hit_of(&a, "古い寺"));
+        asking_release(&a);
+        wait_indexed(&r);
+    }
+}
+
 static void rebuilds_to_the_same(void **state)
 {
     (void)state;
@@ -272,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_persona_knows_what_it_heard),
         cmocka_unit_test(edits_replace_and_deletions_forget),
         cmocka_unit_test(core_blocks_follow_what_was_said),
+        cmocka_unit_test(finds_chinese_and_japanese_by_their_parts),
         cmocka_unit_test(rebuilds_to_the_same),
         cmocka_unit_test(leaves_out_what_the_prompt_holds),
         cmocka_unit_test(says_the_same_once_and_keeps_the_budget),
