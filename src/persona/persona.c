@@ -21,6 +21,8 @@ struct persona *persona_copy(struct arena *a, const struct persona *p)
     copy->slug = arena_str(a, p->slug);
     copy->cast = arena_str(a, p->cast);
     copy->extras = arena_str(a, p->extras);
+    copy->files = arena_str(a, p->files);
+    copy->card = arena_str(a, p->card);
     return copy;
 }
 
@@ -83,6 +85,10 @@ void persona_stored_write(struct buf *to, const struct persona *p)
     }
     if (p->extras.n)
         jw_kv_raw(&w, "extras", p->extras);
+    if (p->files.n)
+        jw_kv_raw(&w, "files", p->files);
+    if (p->card.n)
+        jw_kv_string(&w, "card", p->card);
     jw_end_object(&w);
 }
 
@@ -115,6 +121,9 @@ enum err persona_stored_read(struct arena *a, struct str text, struct persona **
     p->touched = json_get_bool(doc, "touched", false);
     const struct json *extras = json_get(doc, "extras");
     p->extras = extras && extras->type == JSON_OBJECT ? extras->raw : STR_NONE;
+    const struct json *files = json_get(doc, "files");
+    p->files = files && files->type == JSON_ARRAY ? files->raw : STR_NONE;
+    p->card = json_get_str(doc, "card", STR_NONE);
     *out = p;
     return ERR_OK;
 }
@@ -196,6 +205,8 @@ static void blank(struct persona *to, const struct persona *from)
     to->cast_version = from->cast_version;
     to->touched = from->touched;
     to->extras = from->extras;
+    to->files = from->files;
+    to->card = from->card;
 }
 
 enum err persona_apply(struct arena *a, struct persona *p, const struct json *body, enum persona_change how,

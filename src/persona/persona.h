@@ -84,7 +84,10 @@ struct persona {
     struct str cast;       /* slug of the shipped card it was seeded from, or empty */
     uint64_t cast_version; /* that card's character_version */
     bool touched;          /* somebody edited it: the cast leaves it alone */
-    struct str extras; /* a JSON object: {"root":{…},"data":{…},"extensions":{…},"eidolon":{…}} or empty */
+    struct str
+        extras; /* a JSON object: {"root":{…},"data":{…},"extensions":{…},"eidolon":{…},"v2":{…}} or empty */
+    struct str files; /* a JSON array: the portrait, assets and other files of its card (files.h), or empty */
+    struct str card;  /* SHA-256 of the card's text it was imported from, 64 digits; or empty */
 };
 
 /* Defaults: traits .5, voice factors 1, sampling unset. */
@@ -123,8 +126,29 @@ bool persona_slug_valid(struct str slug);
 /* Reads a V1, V2 or V3 card (JSON text). The persona's strings lie in `a` and in `text`'s tree; it has no id,
  * slug or times yet. ERR_MALFORMED_JSON, ERR_INVALID (no card), ERR_TOO_BIG with a sentence. */
 enum err persona_card_read(struct arena *a, struct str text, struct persona **out, struct error *e);
+/* The same with the V2 card that lay beside a V3 one in a PNG (`other`; empty: none): what only it says, or
+ * says otherwise, comes back in the V2 card that is written. `other` that is no card is left aside.
+ * *portrait (may be NULL): the address under which a card of ours carries the persona's portrait, or empty.
+ */
+enum err persona_card_read_both(struct arena *a, struct str text, struct str other, struct persona **out,
+                                struct str *portrait, struct error *e);
 /* Writes a V3 card that V2 readers understand; data.extensions.eidolon carries what V3 has no field for. */
 void persona_card_write(struct buf *to, const struct persona *p);
+
+enum card_spec { CARD_V1, CARD_V2, CARD_V3 };
+
+/* How a card is written into a file. */
+struct card_writing {
+    enum card_spec spec;
+    const struct str *uris; /* of data.assets, in order; an empty one stays as it is; NULL: all stay */
+    size_t uri_count;
+    struct str portrait;     /* the address of a portrait that is none of the assets; or empty */
+    struct str portrait_ext; /* "png" */
+    bool paired; /* the other one of V2 and V3 lies beside it, so neither carries what the other says */
+};
+/* V1 has six fields and no more. A V2 card alone keeps what only V3 has in extensions.eidolon.v3, and a V3
+ * card alone what only V2 said in extensions.eidolon.v2, so that both come back as they were. */
+void persona_card_write_as(struct buf *to, const struct persona *p, const struct card_writing *how);
 
 /* An ETag of the version: "\"7\"" (with its quotes), for If-Match. */
 struct str persona_etag(struct arena *a, const struct persona *p);
