@@ -17,6 +17,7 @@
 
 struct api;
 struct engines;
+struct llama;
 struct workers;  /* loop/workers.h */
 struct settings; /* api/settings.h */
 
@@ -30,6 +31,7 @@ struct api_parts {
     struct personas *personas;
     struct memory *memory;
     struct engines *engines;
+    struct llama *llama; /* engine/llama.h */
     struct rooms *rooms;
     struct settings *settings;
     const struct assets *assets; /* the web app; NULL: none built in */

@@ -41,8 +41,9 @@ static void write_engine(struct jw *w, struct call *call, const struct config_en
 static void write_scripted(struct jw *w, struct call *call) LOOP;
 static void write_scripted(struct jw *w, struct call *call)
 {
-    static const char *const unset[] = {"temperature", "top_p", "frequency_penalty", "presence_penalty",
-                                        "max_tokens",  "seed",  "context_tokens"};
+    static const char *const unset[] = {
+        "temperature",      "top_p",      "top_k", "min_p",         "repeat_penalty", "frequency_penalty",
+        "presence_penalty", "max_tokens", "seed",  "context_tokens"};
     jw_object(w);
     jw_kv_string(w, "name", STR("scripted"));
     jw_kv_string(w, "provider", STR("scripted"));
@@ -73,8 +74,7 @@ void handle_engines_page(struct call *call)
     call_json(call, 200, buf_str(&b));
 }
 
-static void send_engine(struct call *call, struct str name, int status) LOOP;
-static void send_engine(struct call *call, struct str name, int status)
+void engine_send(struct call *call, struct str name, int status)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
     struct jw w = JW(&b);
@@ -92,7 +92,7 @@ static void send_engine(struct call *call, struct str name, int status)
 
 void handle_engine_show(struct call *call)
 {
-    send_engine(call, call_param(call, 0), 200);
+    engine_send(call, call_param(call, 0), 200);
 }
 
 /* ---- changing */
@@ -118,13 +118,13 @@ static enum err take_fields(struct call *call, struct settings_change *change, s
 static void made(struct call *call, struct settings_change *change)
 {
     on_loop();
-    send_engine(call, change->name, 201);
+    engine_send(call, change->name, 201);
 }
 
 static void changed(struct call *call, struct settings_change *change)
 {
     on_loop();
-    send_engine(call, change->name, 200);
+    engine_send(call, change->name, 200);
 }
 
 static void removed(struct call *call, struct settings_change *change)

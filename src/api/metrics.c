@@ -6,6 +6,7 @@
 #include "api/call.h"
 
 #include "base/clock.h"
+#include "engine/llama.h"
 #include "engine/meter.h"
 #include "memory/memory.h"
 
@@ -181,6 +182,8 @@ void handle_metrics_get(struct call *call)
     write_store(&b, call->api);
     write_loops(&b, call->api);
     engine_metrics_write(&b);
+    if (call->api->parts.llama)
+        llama_metrics_write(call->api->parts.llama, &b);
     write_process(&b, call->api);
     http_set_header(call->req, "Cache-Control", STR("no-store"));
     http_reply(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&b));

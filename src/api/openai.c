@@ -117,6 +117,9 @@ void chat_read_options(const struct json *body, struct arena *a, struct gen_requ
     s->top_p = double_of(body, "top_p", s->top_p);
     s->frequency_penalty = double_of(body, "frequency_penalty", s->frequency_penalty);
     s->presence_penalty = double_of(body, "presence_penalty", s->presence_penalty);
+    s->min_p = double_of(body, "min_p", s->min_p);
+    s->repeat_penalty = double_of(body, "repeat_penalty", s->repeat_penalty);
+    s->top_k = json_get_i64(body, "top_k", s->top_k);
     s->max_tokens =
         json_get_i64(body, "max_completion_tokens", json_get_i64(body, "max_tokens", s->max_tokens));
     s->seed = json_get_i64(body, "seed", s->seed);
@@ -130,6 +133,7 @@ void chat_read_options(const struct json *body, struct arena *a, struct gen_requ
                 stops[s->stop_count++] = item->string;
         s->stop = stops;
     }
+    out->key = json_get_str(body, "prompt_cache_key", json_get_str(body, "user", STR_NONE));
     out->tools = raw_of(body, "tools");
     out->tool_choice = raw_of(body, "tool_choice");
     out->response_format = raw_of(body, "response_format");

@@ -134,10 +134,24 @@ static void write_scripted(struct jw *w)
                   "\"headers_set\":false,\"settings\":{},\"locked\":true}"));
 }
 
+/* Models on this machine, unless a section took the name. */
+static bool has_llama(const struct config *config)
+{
+    return !config_provider(config, STR("llama"));
+}
+
+static void write_llama(struct jw *w)
+{
+    jw_raw(w, STR("{\"name\":\"llama\",\"type\":\"llama\",\"base_url\":\"\",\"api_key_set\":false,"
+                  "\"headers_set\":false,\"settings\":{},\"locked\":true}"));
+}
+
 void providers_write(struct jw *w, const struct api *api)
 {
     const struct config *config = settings_config(api->parts.settings);
     write_scripted(w);
+    if (has_llama(config))
+        write_llama(w);
     for (size_t i = 0; i < config->provider_count; i++)
         write_provider(w, &config->providers[i]);
 }
@@ -153,6 +167,8 @@ void handle_providers_page(struct call *call)
     list_begin(&w, &b);
     if (page_has(&page, STR("scripted")))
         write_scripted(&w);
+    if (has_llama(config) && page_has(&page, STR("llama")))
+        write_llama(&w);
     for (size_t i = 0; i < config->provider_count; i++)
         if (page_has(&page, config->providers[i].name))
             write_provider(&w, &config->providers[i]);
@@ -168,6 +184,8 @@ static void send_provider(struct call *call, struct str name, int status)
     const struct config_provider *p = config_provider(call_config(call), name);
     if (str_eq(name, STR("scripted"))) {
         write_scripted(&w);
+    } else if (!p && str_eq(name, STR("llama"))) {
+        write_llama(&w);
     } else if (p) {
         write_provider(&w, p);
     } else {

@@ -76,11 +76,8 @@ static enum err make_folder(const char *folder, struct error *e)
                      folder, strerror(errno));
 }
 
-static unsigned loop_threads(const struct parts *p)
+static unsigned loop_threads(const struct config *config)
 {
-    const struct config *config = options_config(p->options);
-    if (p->local)
-        return 1; /* it serves one command */
     if (config->server.loops > 0)
         return (unsigned)config->server.loops;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -134,6 +131,8 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
         load_rules(config, folder);
     if (err == ERR_OK)
         err = engines_new(p->loops, config, &p->engines, e);
+    if (err == ERR_OK)
+        p->llama = llama_new(p->loops, p->workers, config);
     return err;
 }
 
@@ -145,6 +144,7 @@ static void settings_changed(void *arg, const struct config *now)
     struct parts *p = arg;
     struct net_limits limits = net_limits_of(now);
     engines_replace(p->engines, now);
+    llama_set_config(p->llama, now);
     rooms_set_config(p->rooms, now);
     net_set_limits(p->net, &limits);
 }
@@ -168,6 +168,7 @@ static void open_rooms(struct parts *p)
         .personas = p->personas,
         .memory = p->memory,
         .engines = p->engines,
+        .llama = p->llama,
         .rooms = p->rooms,
         .settings = p->options->settings,
         .assets = &webapp_assets,
@@ -242,22 +243,8 @@ static enum err listen_on(struct parts *p, struct str address, struct error *e)
     return err;
 }
 
-/* The data folder's own socket, for the commands of the owner. Whoever opens it holds the store's lock, so
- * what lies there of an earlier run is stale. */
-static enum err open_data_socket(struct parts *p, struct error *e)
-{
-    enum err err = socket_of_folder(&p->socket, options_config(p->options)->server.data, e);
-    if (err == ERR_OK)
-        err = net_listen_unix(p->net, p->socket.path, S_IRUSR | S_IWUSR, api_http(p->api),
-                              &p->socket_listener, e);
-    return err;
-}
-
 static enum err open_listeners(struct parts *p, struct error *e)
 {
-    if (p->local)
-        return open_data_socket(p, e);
-    struct error complaint = {0};
     const struct config *config = options_config(p->options);
     enum err err = net_listen_inherited(p->net, api_http(p->api), p->tls, &p->inherited, e);
     /* With sockets of the service manager, only addresses that were really asked for are opened besides. */
@@ -270,8 +257,6 @@ static enum err open_listeners(struct parts *p, struct error *e)
         if (err == ERR_OK)
             p->listener_count++;
     }
-    if (err == ERR_OK && open_data_socket(p, &complaint) != ERR_OK)
-        log_warn("app", "commands on this data folder will not reach this server: %s", complaint.message);
     return err;
 }
 
@@ -327,18 +312,18 @@ static void *check_store(void *arg)
 enum err parts_open(struct parts *p, struct error *e)
 {
     char folder[4096];
-    p->socket.folder_fd = -1;
     str_copy(folder, sizeof folder, options_config(p->options)->server.data);
     enum err err = make_folder(folder, e);
     if (err == ERR_OK)
         err = open_stores(p, folder, e);
     if (err == ERR_OK)
-        err = loops_new(loop_threads(p), &p->loops, e);
-    if (err == ERR_OK)
+        err = loops_new(loop_threads(options_config(p->options)), &p->loops, e);
+    if (err == ERR_OK) {
+        p->workers = workers_new((unsigned)options_config(p->options)->server.workers);
         err = open_organs(p, folder, e);
+    }
     if (err != ERR_OK)
         return err;
-    p->workers = workers_new((unsigned)options_config(p->options)->server.workers);
     open_rooms(p);
     struct net_config net = {.limits = net_limits_of(options_config(p->options)), .workers = p->workers};
     err = net_new(p->loops, &net, &p->net, e);
@@ -363,11 +348,24 @@ enum err parts_open(struct parts *p, struct error *e)
 
 /* ---- closing ---- */
 
-static void leave_loop(void *arg)
+static void leave_engines(void *arg)
 {
     on_loop();
     struct parts *p = arg;
     engines_stop(p->engines, loop_self());
+}
+
+static void leave_models(void *arg)
+{
+    on_loop();
+    struct parts *p = arg;
+    llama_stop(p->llama);
+}
+
+static void leave_fetch(void *arg)
+{
+    on_loop();
+    (void)arg;
     fetch_stop(loop_self());
 }
 
@@ -400,7 +398,10 @@ static void stop_running(struct parts *p)
     loop_call(loops_get(p->loops, 0), end_memory, &end);
     errand_wait(&end.errand);
     for (unsigned i = 0; i < loops_count(p->loops); i++)
-        run_on_loop(loops_get(p->loops, i), leave_loop, p);
+        run_on_loop(loops_get(p->loops, i), leave_engines, p);
+    run_on_loop(llama_home(p->llama), leave_models, p);
+    for (unsigned i = 0; i < loops_count(p->loops); i++)
+        run_on_loop(loops_get(p->loops, i), leave_fetch, p);
 }
 
 void parts_close(struct parts *p)
@@ -419,13 +420,14 @@ void parts_close(struct parts *p)
         loops_stop(p->loops);
     if (p->net)
         net_free(p->net);
-    socket_release(&p->socket);
     if (p->api)
         api_free(p->api);
     if (p->rooms)
         rooms_free(p->rooms);
     if (p->engines)
         engines_free(p->engines);
+    if (p->llama)
+        llama_free(p->llama);
     if (p->memory)
         memory_free(p->memory);
     if (p->personas)

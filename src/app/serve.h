@@ -9,8 +9,8 @@
 
 #include "api/api.h"
 #include "app/command.h"
-#include "app/socket.h"
 #include "engine/engine.h"
+#include "engine/llama.h"
 #include "loop/workers.h"
 #include "memory/memory.h"
 #include "persona/personas.h"
@@ -27,6 +27,7 @@ struct parts {
     struct personas *personas;
     struct memory *memory;
     struct engines *engines;
+    struct llama *llama;
     struct rooms *rooms;
     struct api *api;
     struct net *net;
@@ -34,10 +35,7 @@ struct parts {
     struct net_listener *listeners[LISTENERS_MAX];
     size_t listener_count;
     unsigned inherited; /* sockets that systemd passed */
-    bool local;         /* set before opening: only the data folder's socket is listened on (home.h) */
-    struct data_socket socket;
-    struct net_listener *socket_listener;
-    bool running; /* the loops run */
+    bool running;       /* the loops run */
     pthread_t checker;
     bool checking;
 };

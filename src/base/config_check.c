@@ -10,6 +10,11 @@ static bool built_in(struct str name)
     return str_eq(name, STR("scripted"));
 }
 
+static bool built_in_provider(struct str name)
+{
+    return built_in(name) || str_eq(name, STR("llama"));
+}
+
 static const char *engine_hint(const struct config *c, struct nearest *near)
 {
     for (size_t i = 0; i < c->engine_count; i++)
@@ -20,7 +25,8 @@ static const char *engine_hint(const struct config *c, struct nearest *near)
 
 static enum err check_provider(const struct config_provider *p, struct error *e)
 {
-    if (str_starts(p->base_url, STR("http://")) || str_starts(p->base_url, STR("https://")))
+    if (str_eq(p->type, STR("llama")) || str_starts(p->base_url, STR("http://")) ||
+        str_starts(p->base_url, STR("https://")))
         return ERR_OK;
     if (p->base_url.n == 0)
         return error_set_param(e, ERR_INVALID, "base_url",
@@ -37,7 +43,7 @@ static enum err check_engine(const struct config *c, const struct config_engine 
         return error_set_param(e, ERR_INVALID, "provider",
                                "The engine '%.*s' needs a provider: the NAME of a [provider.NAME] section.",
                                STR_ARG(engine->name));
-    if (!built_in(engine->provider) && !config_provider(c, engine->provider)) {
+    if (!built_in_provider(engine->provider) && !config_provider(c, engine->provider)) {
         struct nearest near = NEAREST(engine->provider);
         for (size_t i = 0; i < c->provider_count; i++)
             nearest_offer(&near, c->providers[i].name);

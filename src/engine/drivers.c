@@ -3,6 +3,7 @@
 
 static const struct provider_driver *const drivers[] = {
     &openai_driver,
+    &llama_driver,
     &scripted_driver,
 };
 enum { DRIVER_COUNT = sizeof drivers / sizeof(void *) };

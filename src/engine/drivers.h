@@ -5,6 +5,7 @@
 #include "engine/provider.h"
 
 extern const struct provider_driver openai_driver;   /* openai.c */
+extern const struct provider_driver llama_driver;    /* llama.c */
 extern const struct provider_driver scripted_driver; /* scripted.c */
 
 #endif

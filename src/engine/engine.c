@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+enum { LLAMA_TOTAL_MS = 30 * 60 * 1000 /* of one answer, once its model works on it */ };
+
 static struct config_list copy_list(struct arena *a, struct config_list list)
 {
     struct str *v = arena_array(a, struct str, list.n);
@@ -66,6 +68,9 @@ static void add_entry(struct set *set, const struct config_engine *config)
                      .top_p = config->top_p,
                      .frequency_penalty = config->frequency_penalty,
                      .presence_penalty = config->presence_penalty,
+                     .min_p = config->min_p,
+                     .repeat_penalty = config->repeat_penalty,
+                     .top_k = config->top_k,
                      .max_tokens = config->max_tokens,
                      .seed = config->seed,
                      .stop = stop.v,
@@ -75,6 +80,17 @@ static void add_entry(struct set *set, const struct config_engine *config)
         .slot = slot_find(set, config->provider),
         .meter = engine_meter(config->name),
     };
+}
+
+/* Models on this machine: a provider that is always there, unless a section has its name. */
+static void add_llama(struct set *set)
+{
+    struct config_provider provider = {.name = STR("llama"),
+                                       .type = STR("llama"),
+                                       .total_timeout = LLAMA_TOTAL_MS,
+                                       .breaker_failures = 1000};
+    if (!slot_find(set, provider.name))
+        add_slot(set, &provider);
 }
 
 /* The responder that is always there: as if the file said [engine.scripted] provider = scripted. */
@@ -92,6 +108,9 @@ static void add_scripted(struct set *set)
         .top_p = unset.top_p,
         .frequency_penalty = unset.frequency_penalty,
         .presence_penalty = unset.presence_penalty,
+        .min_p = unset.min_p,
+        .repeat_penalty = unset.repeat_penalty,
+        .top_k = unset.top_k,
         .max_tokens = unset.max_tokens,
         .seed = unset.seed,
         .context_tokens = CONFIG_NO_INT,
@@ -104,11 +123,12 @@ static void add_scripted(struct set *set)
 static struct set *set_new(const struct config *config)
 {
     struct set *set = heap_alloc(sizeof *set);
-    set->slots = arena_array(&set->arena, struct slot, config->provider_count + 1);
+    set->slots = arena_array(&set->arena, struct slot, config->provider_count + 2);
     set->infos = arena_array(&set->arena, struct engine_info, config->engine_count + 1);
     set->entries = arena_array(&set->arena, struct entry, config->engine_count + 1);
     for (size_t i = 0; i < config->provider_count; i++)
         add_slot(set, &config->providers[i]);
+    add_llama(set);
     for (size_t i = 0; i < config->engine_count; i++)
         add_entry(set, &config->engines[i]);
     add_scripted(set);

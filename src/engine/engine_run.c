@@ -214,6 +214,9 @@ static void set_sampling(struct run *run, const struct entry *entry)
         .top_p = pick(wanted->top_p, own->top_p),
         .frequency_penalty = pick(wanted->frequency_penalty, own->frequency_penalty),
         .presence_penalty = pick(wanted->presence_penalty, own->presence_penalty),
+        .min_p = pick(wanted->min_p, own->min_p),
+        .repeat_penalty = pick(wanted->repeat_penalty, own->repeat_penalty),
+        .top_k = wanted->top_k != CONFIG_NO_INT ? wanted->top_k : own->top_k,
         .max_tokens = wanted->max_tokens != CONFIG_NO_INT ? wanted->max_tokens : own->max_tokens,
         .seed = wanted->seed != CONFIG_NO_INT ? wanted->seed : own->seed,
         .stop = wanted->stop_count ? wanted->stop : own->stop,
@@ -325,6 +328,7 @@ static void copy_request(struct run *run, const struct gen_request *from)
     to->tool_choice = arena_str(a, from->tool_choice);
     to->response_format = arena_str(a, from->response_format);
     to->raw_body = arena_str(a, from->raw_body);
+    to->key = arena_str(a, from->key);
     struct str *stop = arena_array(a, struct str, from->sampling.stop_count);
     for (size_t i = 0; i < from->sampling.stop_count; i++)
         stop[i] = arena_str(a, from->sampling.stop[i]);

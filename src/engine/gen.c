@@ -45,6 +45,9 @@ void gen_sampling_init(struct gen_sampling *s)
         .top_p = NAN,
         .frequency_penalty = NAN,
         .presence_penalty = NAN,
+        .min_p = NAN,
+        .repeat_penalty = NAN,
+        .top_k = CONFIG_NO_INT,
         .max_tokens = CONFIG_NO_INT,
         .seed = CONFIG_NO_INT,
     };

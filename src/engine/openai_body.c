@@ -73,6 +73,12 @@ static void put_sampling(struct jw *w, const struct gen_sampling *s, bool openai
     put_double(w, "top_p", s->top_p);
     put_double(w, "frequency_penalty", s->frequency_penalty);
     put_double(w, "presence_penalty", s->presence_penalty);
+    if (!openai) {
+        put_double(w, "min_p", s->min_p);
+        put_double(w, "repeat_penalty", s->repeat_penalty);
+        if (s->top_k != CONFIG_NO_INT)
+            jw_kv_i64(w, "top_k", s->top_k);
+    }
     if (s->max_tokens != CONFIG_NO_INT)
         jw_kv_i64(w, openai ? "max_completion_tokens" : "max_tokens", s->max_tokens);
     if (s->seed != CONFIG_NO_INT)
@@ -109,6 +115,17 @@ static enum err pass_through(struct jw *w, const struct gen_request *r, struct e
     return err;
 }
 
+void openai_messages(struct jw *w, const struct gen_request *r)
+{
+    jw_key(w, STR("messages"));
+    jw_array(w);
+    if (r->merge_system)
+        put_merged(w, r);
+    for (size_t i = 0; i < r->message_count && !r->merge_system; i++)
+        put_message(w, &r->messages[i], STR_NONE);
+    jw_end_array(w);
+}
+
 enum err openai_body(struct buf *to, const struct gen_request *r, bool openai, struct error *e)
 {
     struct jw w = JW(to);
@@ -116,13 +133,7 @@ enum err openai_body(struct buf *to, const struct gen_request *r, bool openai, s
         return pass_through(&w, r, e);
     jw_object(&w);
     jw_kv_string(&w, "model", r->model);
-    jw_key(&w, STR("messages"));
-    jw_array(&w);
-    if (r->merge_system)
-        put_merged(&w, r);
-    for (size_t i = 0; i < r->message_count && !r->merge_system; i++)
-        put_message(&w, &r->messages[i], STR_NONE);
-    jw_end_array(&w);
+    openai_messages(&w, r);
     put_sampling(&w, &r->sampling, openai);
     put_raw(&w, "tools", r->tools);
     put_raw(&w, "tool_choice", r->tool_choice);

@@ -18,6 +18,9 @@
  * raw_body is no JSON object. */
 enum err openai_body(struct buf *to, const struct gen_request *request, bool openai, struct error *e);
 
+/* The member "messages" of an object under way; the llama driver's messages have the same form. */
+void openai_messages(struct jw *w, const struct gen_request *request);
+
 /* What an answer has said so far. */
 struct answer {
     const char *endpoint;  /* for sentences */

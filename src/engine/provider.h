@@ -77,6 +77,8 @@ struct gen_message {
 /* What is not set leaves the engine's or the provider's own: NaN, CONFIG_NO_INT. */
 struct gen_sampling {
     double temperature, top_p, frequency_penalty, presence_penalty;
+    double min_p, repeat_penalty; /* not OpenAI's: sent to endpoints other than its own */
+    int64_t top_k;                /* as these */
     int64_t max_tokens, seed;
     const struct str *stop;
     size_t stop_count;
@@ -90,6 +92,8 @@ struct gen_request {
     const struct gen_message *messages;
     size_t message_count;
     struct str tools, tool_choice, response_format; /* JSON, or empty */
+    struct str
+        key; /* whose conversation it is (room and persona), for engines that keep prefixes; or empty */
     bool merge_system; /* system texts go inside the first user message (engine style `user`) */
     bool alone;  /* this engine only: no fallback, whatever the breaker says (the settings page's test) */
     bool stream; /* ask the provider for a stream; the emitted pieces are the same either way */

@@ -217,10 +217,12 @@ void turn_request(struct turn *turn, struct gen_request *out)
         const struct prompt_message *m = &turn->prompt.messages[i];
         messages[i] = (struct gen_message){.role = roles[m->role], .content = m->text};
     }
-    *out = (struct gen_request){.id = turn->id,
-                                .messages = messages,
-                                .message_count = turn->prompt.count,
-                                .stream = true,
-                                .hints = &turn->hints};
+    *out = (struct gen_request){
+        .id = turn->id,
+        .messages = messages,
+        .message_count = turn->prompt.count,
+        .stream = true,
+        .key = arena_printf(&turn->arena, "%s %s", id_text(turn->room->id).c, id_text(turn->persona).c),
+        .hints = &turn->hints};
     fill_sampling(turn->get.persona, &out->sampling);
 }

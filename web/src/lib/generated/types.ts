@@ -348,7 +348,7 @@ export interface Usage {
 export interface Provider {
     /** Its name. */
     name: string;
-    /** Its kind: openai (anything that speaks OpenAI's chat API) or scripted. */
+    /** Its kind: openai (anything that speaks OpenAI's chat API), llama (models on this machine) or scripted. */
     type: string;
     /** Its address. */
     base_url: string;
@@ -366,7 +366,7 @@ export interface Provider {
 export interface ProviderInput {
     /** Its name: lower-case letters, digits, '-', '_' and '.'. */
     name?: string;
-    /** Its kind; openai. */
+    /** Its kind: openai or llama. */
     type?: string;
     /** The endpoint's address up to and with /v1. */
     base_url?: string;
@@ -390,6 +390,12 @@ export interface Engine {
     temperature: number | null;
     /** Nucleus sampling. */
     top_p: number | null;
+    /** Only so many likeliest tokens are sampled from; for models on this machine. */
+    top_k: number | null;
+    /** Tokens less likely than this part of the likeliest are left out; for models on this machine. */
+    min_p: number | null;
+    /** Factor against tokens already used; for models on this machine. */
+    repeat_penalty: number | null;
     /** Penalty for repeated words. */
     frequency_penalty: number | null;
     /** Penalty for words already used. */
@@ -424,6 +430,12 @@ export interface EngineInput {
     temperature?: number | null;
     /** Nucleus sampling. */
     top_p?: number | null;
+    /** Only so many likeliest tokens are sampled from; for models on this machine. */
+    top_k?: number | null;
+    /** Tokens less likely than this part of the likeliest are left out; for models on this machine. */
+    min_p?: number | null;
+    /** Factor against tokens already used; for models on this machine. */
+    repeat_penalty?: number | null;
     /** Penalty for repeated words. */
     frequency_penalty?: number | null;
     /** Penalty for words already used. */
@@ -544,6 +556,162 @@ export interface Health {
     store: PartState;
     /** Each part. */
     parts: Record<string, PartState>;
+}
+
+/** A model file on this machine. */
+export interface LocalModel {
+    /** Its name: what an engine's `model` says. */
+    name: string;
+    /** Its file in the models folder; of a split model the first. */
+    file: string;
+    /** Its size, all parts. */
+    size_bytes: number;
+    /** Files it consists of. */
+    parts: number;
+    /** What its download was checked against. */
+    sha256: string | null;
+    /** Where it was downloaded from. */
+    url: string | null;
+    /** Its licence, where the catalogue says so. */
+    licence: string | null;
+    /** How it is. */
+    state: 'file' | 'loading' | 'loaded' | 'failed';
+    /** Why it could not be loaded, or how its last process ended. */
+    error: string | null;
+    /** Of loading, 0 to 1. */
+    progress: number;
+    /** Its architecture. */
+    arch: string | null;
+    /** Its weights, counted. */
+    parameters: number | null;
+    /** Tokens it was trained to read. */
+    context: number | null;
+    /** How its weights are kept. */
+    quantization: string | null;
+    /** Whether it brings a chat template. */
+    template: boolean;
+    /** Whether it makes embeddings rather than text. */
+    embeds: boolean;
+    /** Memory it will need, about. */
+    needs_bytes: number;
+    /** Whether that fits llama.memory. */
+    fits: boolean;
+    /** Memory it takes, when loaded. */
+    memory_bytes: number | null;
+    /** What its process said when it was loaded; null when it is not. */
+    loaded: unknown;
+    /** What it does, when loaded. */
+    stats: ModelStats | null;
+    /** Answers it gave since the server started. */
+    answers: number;
+}
+
+/** What a loaded model does; sums since loading. */
+export interface ModelStats {
+    /** Questions that wait. */
+    queue?: number;
+    /** Answers under way. */
+    running?: number;
+    /** Answers it can write at a time. */
+    sequences?: number;
+    /** Tokens in its cache. */
+    kv_used?: number;
+    /** Tokens its cache can hold. */
+    kv_size?: number;
+    /** Batches computed. */
+    batches?: number;
+    /** Tokens computed in them. */
+    batch_tokens?: number;
+    /** The most answers that one batch served. */
+    batch_sequences_max?: number;
+    /** Prompt tokens computed. */
+    prompt_tokens?: number;
+    /** Time they took. */
+    prompt_ms?: number;
+    /** Prompt tokens that were in the cache. */
+    cached_tokens?: number;
+    /** Tokens written. */
+    decode_tokens?: number;
+    /** Time they took. */
+    decode_ms?: number;
+    /** Its memory. */
+    memory_bytes?: number;
+    /** Tokens written a second, lately. */
+    tokens_per_second?: number;
+}
+
+/** The program that runs models. */
+export interface ModelLibrary {
+    /** Whether it works. */
+    found: boolean;
+    /** Whether its file is there. */
+    program: boolean;
+    /** Its version. */
+    version: string | null;
+    /** Its release of llama.cpp. */
+    release: string | null;
+    /** What it can compute on. */
+    backends: string[];
+    /** Why it does not work. */
+    error: string | null;
+    /** The models folder. */
+    folder: string;
+    /** Memory that models may take together. */
+    memory_budget: number;
+    /** Tokens a loaded model keeps (llama.context). */
+    context: number;
+}
+
+/** Recommended models; share/models/catalogue.json. */
+export interface ModelCatalogue {
+    /** Where the list comes from and how far it can be trusted. */
+    note: string;
+    /** The models, smallest first. */
+    models: CatalogueModel[];
+}
+
+/** A recommended model. */
+export interface CatalogueModel {
+    /** Its name here: what POST /api/models/pull takes as `catalogue`. */
+    id: string;
+    /** What people call it. */
+    name: string;
+    /** Who made it. */
+    by: string;
+    /** How many weights, as people say it. */
+    parameters: string;
+    /** How its weights are kept. */
+    quantization: string;
+    /** Where it can be downloaded; null where it cannot run at home. */
+    url: string | null;
+    /** Size of the download, about. */
+    size_bytes: number;
+    /** Memory with 4,096 tokens of conversation, about. */
+    memory_4k: number;
+    /** Memory with 8,192 tokens, about; 0 where it was not made for so many. */
+    memory_8k: number;
+    /** Tokens it was trained to read. */
+    context: number;
+    /** Its licence. */
+    licence: string;
+    /** Languages it speaks well. */
+    languages: string[];
+    /** What it is good for, in a sentence. */
+    good_for: string;
+    /** Engines of the cast that it stands for. */
+    cast?: string[];
+    /** What it makes. */
+    kind: 'chat' | 'embedding';
+    /** Its checksum, where it is known for certain. */
+    sha256?: string;
+}
+
+/** An engine for a model. */
+export interface ModelEngine {
+    /** The engine's name; made of the model's where it is left out. */
+    name?: string;
+    /** Make it the default engine. */
+    default?: boolean;
 }
 
 /** waifu-rt3d's chat call: one message to one persona. Other fields are ignored. */
