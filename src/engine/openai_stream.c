@@ -240,6 +240,7 @@ static void end_broken(struct generation *g, const struct fetch_end *at) LOOP
         [FETCH_CUT] = GEN_CUT,
         [FETCH_GARBAGE] = GEN_MALFORMED,
         [FETCH_TOO_BIG] = GEN_MALFORMED,
+        [FETCH_PRIVATE] = GEN_UNAVAILABLE,
         [FETCH_FAILED] = GEN_UNAVAILABLE,
     };
     struct gen_end end;

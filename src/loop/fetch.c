@@ -268,7 +268,9 @@ void fetch_settle(struct pool *pool)
         if (t->cancelled)
             settle_one(t);
         else
-            finish(t, t->result != FETCH_DONE ? t->result : fetch_result_of(code));
+            finish(t, t->result != FETCH_DONE          ? t->result
+                      : t->refused && code != CURLE_OK ? FETCH_PRIVATE
+                                                       : fetch_result_of(code));
         /* The owner may have stopped everything, or asked for more, in its callback. */
         if (pool_now() != pool)
             return;
@@ -369,10 +371,13 @@ static void set_options(struct transfer *t, const struct fetch_request *request)
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, pool_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, pool_close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t->pool);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
-    if (is_loopback(t->endpoint))
+    if (t->public_only)
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (is_loopback(t->endpoint) || t->public_only)
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
     if (request->unix_path.n) {
         char *path = heap_cstr(request->unix_path);
@@ -393,6 +398,7 @@ uint64_t fetch_start(struct loop *loop, const struct fetch_request *request,
     t->arg = arg;
     t->max_bytes = request->max_bytes ? request->max_bytes : FETCH_BODY_MAX;
     t->head = BUF_MAX(FETCH_HEAD_MAX);
+    t->public_only = request->public_only;
     t->first_byte_ms = request->first_byte_ms;
     t->idle_ms = request->idle_ms;
     t->total_ms = request->total_ms;

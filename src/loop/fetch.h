@@ -46,6 +46,8 @@ struct fetch_request {
     uint64_t total_ms;
     uint64_t max_bytes; /* of the answer's body */
     bool http2;         /* over TLS, where the peer offers it */
+    bool public_only;   /* refuse addresses of this machine and of private networks (FETCH_PRIVATE), whatever
+                           the name resolves to; no proxy, no connection that was there before */
 };
 
 struct fetch_head {
@@ -68,6 +70,7 @@ enum fetch_result {
     FETCH_CUT,     /* the peer closed in the middle */
     FETCH_GARBAGE, /* what came is no HTTP */
     FETCH_TOO_BIG, /* more than max_bytes, or a head over FETCH_HEAD_MAX */
+    FETCH_PRIVATE, /* public_only, and the address is not */
     FETCH_FAILED,  /* anything else */
 };
 
@@ -97,6 +100,11 @@ void fetch_resume(uint64_t id) LOOP;
 
 /* Ends every transfer of the calling loop without a word and closes its connections. Not from a callback. */
 void fetch_stop(struct loop *loop) LOOP;
+
+struct sockaddr;
+/* Whether an address is reachable from everywhere: neither this machine's, nor of a private network, nor
+ * reserved (RFC 6890). IPv6 addresses that carry an IPv4 one are not. */
+bool fetch_is_public(const struct sockaddr *address);
 
 /* "https://api.example.com:8443" of any URL: scheme, host and port, nothing else; for sentences. */
 void fetch_endpoint(char to[FETCH_ENDPOINT_TEXT], struct str url);

@@ -82,6 +82,11 @@ void fetch_explain(struct transfer *t, enum fetch_result result, struct error *e
         error_set(e, ERR_TOO_BIG, "The answer of %s is larger than the %" PRIu64 " bytes allowed.", at,
                   t->max_bytes);
         break;
+    case FETCH_PRIVATE:
+        error_set(e, ERR_FORBIDDEN,
+                  "%s is an address of this machine or of a private network, which is not called from here.",
+                  at);
+        break;
     case FETCH_FAILED:
         error_set(e, ERR_UPSTREAM, "The request to %s failed: %s.", at,
                   t->curl_error[0] ? t->curl_error : "no reason was given");

@@ -24,6 +24,8 @@ struct transfer {
     struct curl_slist *headers;
     const struct fetch_events *events;
     void *arg;
+    bool public_only; /* see fetch.h */
+    bool refused;     /* an address that is not public was turned down */
     bool added;       /* in the multi handle */
     bool todo;        /* in pool->todo */
     bool cancelled;   /* nobody listens any more; freed by fetch_settle() */
@@ -56,7 +58,7 @@ struct pool {
 struct pool *pool_of(struct loop *loop) LOOP; /* made at the first call */
 struct pool *pool_now(void) LOOP;             /* NULL before that */
 void pool_free(struct pool *pool) LOOP;
-curl_socket_t pool_open_socket(void *pool, curlsocktype purpose, struct curl_sockaddr *to);
+curl_socket_t pool_open_socket(void *transfer, curlsocktype purpose, struct curl_sockaddr *to);
 int pool_close_socket(void *pool, curl_socket_t socket); /* CURLOPT_CLOSESOCKETFUNCTION */
 
 /* fetch.c: what waited for libcurl's return, and the transfers that are over. */

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -173,11 +174,48 @@ void pool_free(struct pool *pool)
     free(pool);
 }
 
+/* RFC 6890's blocks that are not reachable from everywhere. */
+static bool public_v4(uint32_t a)
+{
+    static const struct {
+        uint32_t net;
+        unsigned bits;
+    } blocks[] = {{0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},  {0xA9FE0000, 16},
+                  {0xAC100000, 12}, {0xC0000000, 24}, {0xC0000200, 24}, {0xC0586300, 24}, {0xC0A80000, 16},
+                  {0xC6120000, 15}, {0xC6336400, 24}, {0xCB007100, 24}, {0xE0000000, 4},  {0xF0000000, 4}};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        if ((a ^ blocks[i].net) >> (32 - blocks[i].bits) == 0)
+            return false;
+    return true;
+}
+
+bool fetch_is_public(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, address, sizeof in);
+        return public_v4(ntohl(in.sin_addr.s_addr));
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    struct sockaddr_in6 in6;
+    memcpy(&in6, address, sizeof in6);
+    const uint8_t *b = in6.sin6_addr.s6_addr;
+    bool global = (b[0] & 0xE0) == 0x20; /* 2000::/3 */
+    bool carries_v4 = (b[0] == 0x20 && b[1] == 0x02) || (b[0] == 0x20 && b[1] == 0x01 && !b[2] && !b[3]);
+    bool documentation = b[0] == 0x20 && b[1] == 0x01 && b[2] == 0x0D && b[3] == 0xB8;
+    return global && !carries_v4 && !documentation;
+}
+
 /* libcurl's open-socket callback: a socket that child processes do not inherit. */
 curl_socket_t pool_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
-    (void)arg;
+    struct transfer *t = arg;
     (void)purpose;
+    if (t->public_only && !fetch_is_public(&to->addr)) {
+        t->refused = true;
+        return CURL_SOCKET_BAD;
+    }
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "loop/fetch.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <semaphore.h>
 
@@ -609,9 +611,75 @@ static int teardown(void **state)
     return 0;
 }
 
+static bool is_public(const char *text)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+        return fetch_is_public((struct sockaddr *)&in);
+    assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+    return fetch_is_public((struct sockaddr *)&in6);
+}
+
+static void public_addresses(void **state)
+{
+    static const char *const yes[] = {"1.1.1.1",     "172.15.0.1",   "172.32.0.1",
+                                      "100.128.0.1", "2606:4700::1", "11.0.0.1"};
+    static const char *const no[] = {"127.0.0.1",
+                                     "10.1.2.3",
+                                     "172.16.0.1",
+                                     "172.31.255.255",
+                                     "192.168.1.1",
+                                     "0.0.0.0",
+                                     "100.64.1.1",
+                                     "169.254.1.1",
+                                     "224.0.0.1",
+                                     "255.255.255.255",
+                                     "::1",
+                                     "::",
+                                     "fe80::1",
+                                     "fd00::1",
+                                     "::ffff:10.0.0.1",
+                                     "::ffff:1.1.1.1",
+                                     "64:ff9b::a00:1",
+                                     "2002:a00:1::",
+                                     "2001:db8::1",
+                                     "ff02::1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        if (!is_public(yes[i]))
+            fail_msg("%s is public", yes[i]);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        if (is_public(no[i]))
+            fail_msg("%s is not public", no[i]);
+}
+
+static void private_addresses_are_refused(void **state)
+{
+    struct probe p;
+    (void)state;
+    probe_init(&p, "/echo"); /* also where a connection to it is open already */
+    run(&p);
+    assert_int_equal(p.end.result, FETCH_DONE);
+    probe_release(&p);
+    for (int i = 0; i < 2; i++) {
+        probe_init(&p, "/echo");
+        if (i)
+            snprintf(p.url, sizeof p.url, "http://localhost:%d/echo", peer.port);
+        p.request.url = str_c(p.url);
+        p.request.public_only = true;
+        run(&p);
+        assert_int_equal(p.end.result, FETCH_PRIVATE);
+        assert_non_null(strstr(p.end.error.message, "private network"));
+        assert_int_equal(p.heads, 0);
+        probe_release(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(public_addresses),    cmocka_unit_test(private_addresses_are_refused),
         cmocka_unit_test(gets_and_posts),      cmocka_unit_test(connections_are_reused),
         cmocka_unit_test(big_bodies),          cmocka_unit_test(pause_is_back_pressure),
         cmocka_unit_test(cancelling),          cmocka_unit_test(starting_inside_a_callback),
