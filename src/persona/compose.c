@@ -2,18 +2,20 @@
  * Composing a prompt: the parts are written, weighed, and given room in the order of their worth; see
  * compose.h.
  *
- * What may give way is given room in this order: core blocks, memories (at most half of what is left),
+ * What may give way is given room in this order: lore, core blocks, memories (at most half of what is left),
  * examples (at most a third of what is then left, whole <START> sections only), the transcript from its
  * newest message back.
  */
 #include "persona/compose.h"
 
 #include "base/clock.h"
+#include "persona/lore_place.h"
 #include "persona/macro.h"
 #include "persona/tokens.h"
 
 const char *const prompt_part_names[PART_COUNT] = {
-    "system", "persona", "mood", "boundaries", "blocks", "memories", "examples", "transcript", "post_history",
+    "system", "persona",  "mood",     "boundaries", "lore",
+    "blocks", "memories", "examples", "transcript", "post_history",
 };
 
 /* An older message that does not fit is cut rather than dropped where it is large and this much room is left.
@@ -41,6 +43,8 @@ struct work {
     struct prompt *out;
     struct macro_values values;
     struct str part[PART_COUNT]; /* texts of the parts that go into the opening message */
+    struct str description, personality, scenario, nature; /* PART_PERSONA's pieces, lore between them */
+    struct lore_placed lore;
     struct str post;
     size_t left; /* tokens */
 };
@@ -85,7 +89,8 @@ static void write_fixed(struct work *w)
 {
     const struct persona *p = w->in->persona;
     CLEANUP_BUF struct buf b = BUF_INIT;
-    struct str house = fill(w, house_system, STR_NONE);
+    bool no_house = w->in->lore && w->in->lore->no_house_prompt;
+    struct str house = no_house ? STR_NONE : fill(w, house_system, STR_NONE);
     add_section(&b, NULL, str_empty(str_trim(p->system_prompt)) ? house : fill(w, p->system_prompt, house));
     if (w->in->other_count) {
         struct buf others = BUF_INIT;
@@ -98,10 +103,18 @@ static void write_fixed(struct work *w)
     }
     w->part[PART_SYSTEM] = take(w, &b);
     add_section(&b, NULL, fill(w, p->description, STR_NONE));
+    w->description = take(w, &b);
     add_section(&b, "Personality:", fill(w, p->personality, STR_NONE));
+    w->personality = take(w, &b);
     add_section(&b, "Scenario:", fill(w, p->scenario, STR_NONE));
+    w->scenario = take(w, &b);
     add_section(&b, NULL, persona_traits_words(w->arena, p));
     add_list(w, &b, "What you want:", &p->goals);
+    w->nature = take(w, &b);
+    add_section(&b, NULL, w->description);
+    add_section(&b, NULL, w->personality);
+    add_section(&b, NULL, w->scenario);
+    add_section(&b, NULL, w->nature);
     w->part[PART_PERSONA] = take(w, &b);
     if (w->in->mood.n)
         w->part[PART_MOOD] = arena_printf(w->arena,
@@ -256,12 +269,75 @@ static size_t place_turns(struct work *w, struct prompt_message *slots, struct s
     return at;
 }
 
+/* The persona with the lore that belongs to its single texts; one that was cut is a single text. */
+static void add_persona(struct work *w, struct buf *b)
+{
+    const struct str *lore = w->lore.section;
+    add_section(b, NULL, lore[LORE_BEFORE_CHAR]);
+    if (w->out->cut) {
+        add_section(b, NULL, w->part[PART_PERSONA]);
+        add_section(b, NULL, lore[LORE_PERSONALITY]);
+        add_section(b, NULL, lore[LORE_SCENARIO]);
+    } else {
+        add_section(b, NULL, w->description);
+        add_section(b, NULL, w->personality);
+        add_section(b, NULL, lore[LORE_PERSONALITY]);
+        add_section(b, NULL, w->scenario);
+        add_section(b, NULL, lore[LORE_SCENARIO]);
+        add_section(b, NULL, w->nature);
+    }
+    add_section(b, NULL, lore[LORE_AFTER_CHAR]);
+}
+
 static struct str opening(struct work *w)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
-    for (int part = PART_SYSTEM; part <= PART_EXAMPLES; part++)
+    for (int part = PART_SYSTEM; part <= PART_EXAMPLES; part++) {
+        if (part == PART_PERSONA) {
+            add_persona(w, &b);
+            continue;
+        }
+        if (part == PART_EXAMPLES)
+            add_section(&b, NULL, w->lore.section[LORE_BEFORE_EXAMPLES]);
         add_section(&b, NULL, w->part[part]);
+    }
+    add_section(&b, NULL, w->lore.section[LORE_AFTER_EXAMPLES]);
     return arena_str(w->arena, buf_str(&b));
+}
+
+static void add_lore(struct work *w)
+{
+    if (!w->in->lore)
+        return;
+    lore_place(w->arena, w->in->lore, w->left, &w->lore);
+    w->out->parts[PART_LORE] = w->lore.tokens;
+    w->left = minus(w->left, w->lore.tokens);
+}
+
+/* Lore's messages between the transcript's: the opening message stays first. */
+static void insert_lore(struct work *w)
+{
+    static const enum prompt_role roles[LORE_ROLES] = {PROMPT_SYSTEM, PROMPT_USER, PROMPT_ASSISTANT};
+    struct prompt *out = w->out;
+    size_t turns = out->turns_kept, count = 0;
+    if (!w->lore.insert_count)
+        return;
+    struct prompt_message *all =
+        arena_array(w->arena, struct prompt_message, out->count + w->lore.insert_count);
+    all[count++] = out->messages[0];
+    for (size_t t = 0; t <= turns; t++) {
+        for (size_t i = 0; i < w->lore.insert_count; i++) {
+            const struct lore_insert *insert = &w->lore.inserts[i];
+            if (lore_insert_at(insert, turns) == t)
+                all[count++] = (struct prompt_message){.role = roles[insert->role], .text = insert->text};
+        }
+        if (t < turns)
+            all[count++] = out->messages[t + 1];
+    }
+    for (size_t i = turns + 1; i < out->count; i++)
+        all[count++] = out->messages[i];
+    out->messages = all;
+    out->count = count;
 }
 
 void persona_compose(struct arena *a, const struct prompt_input *in, struct prompt *out)
@@ -277,6 +353,7 @@ void persona_compose(struct arena *a, const struct prompt_input *in, struct prom
                                      .pick_seed = in->pick_seed};
     write_fixed(&w);
     struct str newest = fit_fixed(&w, budget);
+    add_lore(&w);
     out->blocks_kept = add_lines(&w, PART_BLOCKS, "What you know:", in->block_count, w.left, block_line);
     out->memories_kept =
         add_lines(&w, PART_MEMORIES, "What comes to your mind from before, with its date:", in->memory_count,
@@ -292,6 +369,7 @@ void persona_compose(struct arena *a, const struct prompt_input *in, struct prom
     out->count = out->turns_kept + 1;
     if (w.post.n)
         out->messages[out->count++] = (struct prompt_message){.role = PROMPT_SYSTEM, .text = w.post};
+    insert_lore(&w);
     out->tokens = PROMPT_MESSAGE_TOKENS;
     for (int part = 0; part < PART_COUNT; part++)
         out->tokens += out->parts[part];

@@ -6,10 +6,13 @@
  * dates, example dialogue; then comes the transcript, oldest first; then, as a closing system message, the
  * post-history instructions.
  *
+ * Lore stands where its entries say: before or after what describes the persona, around the example dialogue,
+ * or as messages of its own within the transcript (lore_place.h).
+ *
  * Budget: tokens are estimated (compose_tokens). The transcript gives way first, oldest message first, but
- * for the newest; then examples, recalled memories (last first), core blocks (last first). The persona's own
- * texts never give way; where even they do not fit with the newest message, the larger of the two is cut in
- * its middle at a character boundary, with a mark.
+ * for the newest; then examples, recalled memories (last first), core blocks (last first), lore (lightest
+ * first). The persona's own texts never give way; where even they do not fit with the newest message, the
+ * larger of the two is cut in its middle at a character boundary, with a mark.
  *
  * Who speaks: in a room with one persona and one person messages carry no names. In a group every other
  * speaker's message becomes a user message that begins with "Name: ", and the persona is told who is there.
@@ -19,6 +22,7 @@
 #ifndef EIDOLON_PERSONA_COMPOSE_H
 #define EIDOLON_PERSONA_COMPOSE_H
 
+#include "persona/lore.h"
 #include "persona/persona.h"
 
 enum prompt_role { PROMPT_SYSTEM, PROMPT_USER, PROMPT_ASSISTANT };
@@ -47,7 +51,8 @@ struct prompt_input {
     size_t memory_count;
     const struct prompt_turn *turns; /* oldest first */
     size_t turn_count;
-    struct str instruction; /* an extra closing instruction (the mind's: "open a conversation about …") */
+    struct lore_result *lore; /* what lorebooks gave (lore.h), or NULL; what has no room is marked in it */
+    struct str instruction;   /* an extra closing instruction (the mind's: "open a conversation about …") */
     int64_t now_ms;
     int utc_offset_min;
     uint64_t pick_seed;   /* id_hash of the room */
@@ -61,6 +66,7 @@ enum prompt_part {
     PART_PERSONA, /* description, personality, scenario, traits, goals */
     PART_MOOD,
     PART_BOUNDARIES,
+    PART_LORE, /* in several places, also between messages */
     PART_BLOCKS,
     PART_MEMORIES,
     PART_EXAMPLES,

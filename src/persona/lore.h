@@ -57,6 +57,7 @@ struct lore_entry {
     struct str id;  /* unique in the book; a number's text for numbers */
     struct str name, comment, content, group;
     struct persona_list keys, secondary;
+    bool slashed; /* SillyTavern wrote it: use_regex speaks of keys between slashes only */
     bool id_is_text, selective, use_regex, constant, enabled, group_override, exclude_recursion,
         prevent_recursion, ignore_budget;
     int64_t case_sensitive, whole_words, group_scoring; /* 0, 1 or LORE_UNSET */
@@ -206,7 +207,7 @@ struct lore_result {
     size_t timed_count;
     struct str *warnings; /* sentences */
     size_t warning_count;
-    bool no_house_prompt, no_post_history; /* @@disable_ui_prompt */
+    bool no_house_prompt; /* @@disable_ui_prompt */
 };
 
 /* Everything lies in `a`. Never fails. */

@@ -213,6 +213,14 @@ static bool put_value(struct expansion *x, const struct call *c, unsigned depth)
     return true;
 }
 
+static void hide(struct expansion *x, struct str text)
+{
+    if (!x->values->hidden)
+        return;
+    buf_add(x->values->hidden, text);
+    buf_add_char(x->values->hidden, '\n');
+}
+
 static bool put_call(struct expansion *x, const struct call *c)
 {
     if (!c->has_arg)
@@ -225,8 +233,10 @@ static bool put_call(struct expansion *x, const struct call *c)
         return put_roll(x, c->arg);
     else if (str_ieq(c->name, STR("reverse")))
         put_reversed(x, c->arg);
+    else if (str_ieq(c->name, STR("hidden_key")))
+        hide(x, c->arg);
     else
-        return str_ieq(c->name, STR("comment")) || str_ieq(c->name, STR("hidden_key"));
+        return str_ieq(c->name, STR("comment"));
     return true;
 }
 

@@ -27,6 +27,7 @@ struct macro_values {
     int64_t now_ms;      /* wall clock */
     int utc_offset_min;  /* of the person's clock */
     uint64_t pick_seed;  /* stays with the room: makes {{pick}} steady */
+    struct buf *hidden;  /* gathers what {{hidden_key:...}} says, a line each; or NULL */
 };
 
 enum { MACRO_DEPTH = 4, MACRO_RESULT_MAX = 256 * 1024 };
