@@ -82,6 +82,8 @@ struct persona_deed {
 };
 /* An op with its own arena and `done` set; hand &deed->op to a function of personas.h. */
 struct persona_deed *call_persona(struct call *call, void (*then)(struct call *, struct personas_op *)) LOOP;
+/* An op that is not handed on after all; `then` does not run. */
+void call_persona_drop(struct persona_deed *deed) LOOP;
 
 /*
  * Pages of a short list that lies in memory in the order of its names: begin, then ask of each name whether

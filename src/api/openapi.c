@@ -200,9 +200,18 @@ struct query {
     }
 static const struct {
     void (*handler)(struct call *);
-    struct query list[6];
+    struct query list[10];
 } queries[] = {
-    {handle_personas_page, {QUERY_LIMIT, QUERY_AFTER, {"deleted", "boolean", "The deleted ones instead."}}},
+    {handle_personas_page,
+     {QUERY_LIMIT,
+      QUERY_AFTER,
+      {"find", "string", "Words, or beginnings of words; every one must be there."},
+      {"tag", "string", "A tag; given several times, all must be there."},
+      {"sort", "\"name\" | \"-name\" | \"-updated\" | \"-created\"", "The order; by name when left out."},
+      {"favourite", "boolean", "Only favourites."},
+      {"fields", "\"summary\"", "Summaries rather than whole personas."},
+      {"total", "boolean", "Also how many there are on all pages."},
+      {"deleted", "boolean", "The deleted ones instead."}}},
     {handle_rooms_page,
      {QUERY_LIMIT,
       QUERY_AFTER,

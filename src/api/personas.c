@@ -1,7 +1,8 @@
 /*
- * Personas: list, create, import, read, change, delete, restore, copy, and their cards.
+ * Personas: create, import, read, change, delete, restore, copy, and their cards.
  *
- * The registry (persona/personas.h) checks bodies and keeps them; here they become answers.
+ * The registry (persona/personas.h) checks bodies and keeps them; here they become answers. Lists are in
+ * persona_list.c.
  */
 #include "persona/personas.h"
 #include "api/idem.h"
@@ -32,35 +33,6 @@ static struct persona_deed *deed_new(struct call *call, void (*then)(struct call
     if (call->body)
         deed->op.body = arena_str(&deed->arena, call->body->raw);
     return deed;
-}
-
-/* ---- list */
-
-static void answer_page(struct call *call, struct personas_op *op)
-{
-    on_loop();
-    CLEANUP_BUF struct buf b = BUF_INIT;
-    struct jw w;
-    list_begin(&w, &b);
-    for (size_t i = 0; i < op->count; i++)
-        persona_write_json(&w, op->list[i]);
-    list_end(&w, op->next);
-    call_json(call, 200, buf_str(&b));
-}
-
-void handle_personas_page(struct call *call)
-{
-    unsigned limit;
-    bool deleted = false;
-    struct str after;
-    if (!call_query_limit(call, &limit) || !call_query(call, "after", &after) ||
-        !call_query_flag(call, "deleted", &deleted))
-        return;
-    struct persona_deed *deed = call_persona(call, answer_page);
-    deed->op.after = arena_str(&deed->arena, after);
-    deed->op.limit = limit;
-    deed->op.deleted = deleted;
-    personas_list(call->api->parts.personas, &deed->op);
 }
 
 /* ---- create, import, duplicate: each once per Idempotency-Key */

@@ -93,6 +93,12 @@ static void persona_done(struct personas_op *op)
     free(deed);
 }
 
+void call_persona_drop(struct persona_deed *deed)
+{
+    arena_release(&deed->arena);
+    free(deed);
+}
+
 struct persona_deed *call_persona(struct call *call, void (*then)(struct call *, struct personas_op *))
 {
     struct persona_deed *deed = heap_alloc(sizeof *deed);
@@ -100,6 +106,7 @@ struct persona_deed *call_persona(struct call *call, void (*then)(struct call *,
     deed->then = then;
     deed->op.arena = &deed->arena;
     deed->op.done = persona_done;
-    deed->op.owner = call->who.user;
+    deed->op.owner = deed->op.author = call->who.user;
+    deed->op.author_name = arena_str(&deed->arena, str_c(call->who.name));
     return deed;
 }

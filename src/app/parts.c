@@ -297,6 +297,25 @@ static void prepare(struct parts *p)
     arena_release(&s.arena);
 }
 
+static void refreshed(struct personas_op *op)
+{
+    on_loop();
+    struct parts *p = CONTAINER(op, struct parts, refresh);
+    if (op->err == ERR_OK && op->count)
+        log_info("persona", "the list entries of %zu personas were made anew", op->count);
+    arena_release(&p->refresh_arena);
+}
+
+/* What lists show of personas that an earlier version wrote; nobody waits for it. */
+static void refresh(void *arg)
+{
+    on_loop();
+    struct parts *p = arg;
+    p->refresh.arena = &p->refresh_arena;
+    p->refresh.done = refreshed;
+    personas_refresh(p->personas, &p->refresh);
+}
+
 static void *check_store(void *arg)
 {
     struct parts *p = arg;
@@ -341,6 +360,7 @@ enum err parts_open(struct parts *p, struct error *e)
     if (err != ERR_OK)
         return err;
     housekeeping_start(p);
+    loop_call(loops_get(p->loops, 0), refresh, p);
     if (store_was_unclean(p->store))
         p->checking = pthread_create(&p->checker, NULL, check_store, p) == 0;
     return ERR_OK;

@@ -25,6 +25,8 @@ struct parts {
     struct store *store;
     struct index *index;
     struct personas *personas;
+    struct personas_op refresh; /* of what lists show; its own until it is done */
+    struct arena refresh_arena;
     struct memory *memory;
     struct engines *engines;
     struct llama *llama;

@@ -70,6 +70,8 @@ static void write_persona(struct deed *d, bool create)
     put->undelete = d->restore;
     put->expect_version = create ? 0 : d->persona->version;
     put->idem = create ? d->op->idem : NULL;
+    if (create)
+        persona_doc_change(d->ps, put, d->op, NULL, d->persona);
     if (put->idem && str_empty(put->idem->result))
         put->idem->result = arena_str(d->op->arena, str_c(id_text(d->persona->id).c));
     put->op.done = written;
@@ -129,6 +131,8 @@ void personas_import(struct personas *ps, struct personas_op *op)
                         "This is no character card; send a V1, V2 or V3 card as JSON.");
     else
         err = persona_card_read(op->arena, op->body, &d->persona, &op->error);
+    if (err == ERR_OK)
+        persona_mark_imported(d->persona);
     if (err != ERR_OK)
         refuse(d, err);
     else
@@ -162,6 +166,7 @@ static LOOP bool fresh(struct deed *d)
 }
 
 static void update_found(struct deed *d) LOOP;
+static void write_change(struct deed *d) LOOP;
 
 static void updated(struct store_op *op)
 {
@@ -184,15 +189,27 @@ static void update_found(struct deed *d)
     if (!fresh(d))
         return;
     enum err err = parse_body(op, false, &body);
+    d->before = persona_copy(op->arena, d->persona);
     if (err == ERR_OK)
         err = persona_apply(op->arena, d->persona, body, d->how, &op->error);
     if (err != ERR_OK) {
         deed_fail(d, err, &op->error);
         return;
     }
-    d->persona->touched = true;
+    write_change(d);
+}
+
+/* The change of `before` to `persona`. Only what is the owner's own (favourite) makes no version. */
+static void write_change(struct deed *d)
+{
+    bool own = str_eq(persona_changed_fields(d->op->arena, d->before, d->persona), STR("[]")) &&
+               d->before->favourite != d->persona->favourite;
+    if (!own)
+        d->persona->touched = true;
     struct store_doc_put *put = persona_doc_put(d->ps, d->persona);
     put->expect_version = d->persona->version;
+    if (!own)
+        persona_doc_change(d->ps, put, d->op, d->before, d->persona);
     put->op.done = updated;
     put->op.arg = d;
     store_submit(d->ps->store, &put->op);
@@ -266,7 +283,7 @@ static void duplicate_found(struct deed *d)
     p->name = copy.n <= PERSONA_NAME_MAX ? copy : p->name;
     p->slug = p->cast = STR_NONE;
     p->cast_version = 0;
-    p->touched = false;
+    p->touched = p->favourite = false;
     enum err err = parse_body(op, true, &body);
     if (err == ERR_OK && body)
         err = persona_apply(op->arena, p, body, PERSONA_PATCH, &op->error);

@@ -27,6 +27,7 @@ const struct persona_field persona_fields[] = {
     {"goals", NULL, FIELD_LIST, AT(goals), PERSONA_LINE_MAX, false},
     {"starters", NULL, FIELD_LIST, AT(starters), PERSONA_LINE_MAX, false},
     {"tags", "tags", FIELD_LIST, AT(tags), PERSONA_TAG_MAX, false},
+    {"content", NULL, FIELD_CONTENT, AT(content), PERSONA_LINE_MAX, false},
 };
 const size_t persona_field_count = sizeof persona_fields / sizeof *persona_fields;
 
@@ -262,6 +263,49 @@ static enum err set_sampling(struct persona_sampling *sampling, const struct jso
     return ERR_OK;
 }
 
+static enum err set_flag(bool *to, const char *name, bool unset, const struct json *value, struct error *e)
+{
+    if (value->type != JSON_NULL && value->type != JSON_BOOL)
+        return wrong_type(name, "true or false", value, e);
+    *to = value->type == JSON_NULL ? unset : value->boolean;
+    return ERR_OK;
+}
+
+static enum err set_content(struct arena *a, struct persona_content *content, const struct json *value,
+                            bool limits, struct error *e)
+{
+    static const struct persona_field words = {"content.avoid_words", NULL, FIELD_LIST, 0,
+                                               PERSONA_TAG_MAX,       false};
+    static const struct persona_field themes = {"content.avoid_themes", NULL, FIELD_LIST, 0,
+                                                PERSONA_LINE_MAX,       false};
+    if (value->type == JSON_NULL) {
+        *content = (struct persona_content){0};
+        return ERR_OK;
+    }
+    if (value->type != JSON_OBJECT)
+        return wrong_type("content", "an object", value, e);
+    json_each (member, value) {
+        enum err err;
+        bool flag = false;
+        if (str_eq(member->key, STR("adult"))) {
+            err = set_flag(&flag, "content.adult", false, member, e);
+            content->adult = member->type == JSON_NULL ? ADULT_BY_TAGS : flag ? ADULT_YES : ADULT_NO;
+        } else if (str_eq(member->key, STR("romance"))) {
+            err = set_flag(&flag, "content.romance", true, member, e);
+            content->no_romance = !flag;
+        } else if (str_eq(member->key, STR("avoid_words"))) {
+            err = set_list(a, &content->avoid_words, &words, member, limits, e);
+        } else if (str_eq(member->key, STR("avoid_themes"))) {
+            err = set_list(a, &content->avoid_themes, &themes, member, limits, e);
+        } else {
+            err = unknown_member("content", member, e);
+        }
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
+
 enum err persona_field_set(struct arena *a, struct persona *p, const struct persona_field *f,
                            const struct json *value, bool limits, struct error *e)
 {
@@ -296,6 +340,13 @@ enum err persona_field_set(struct arena *a, struct persona *p, const struct pers
             p->sampling = sampling;
         return err;
     }
+    case FIELD_CONTENT: {
+        struct persona_content content = p->content;
+        err = set_content(a, &content, value, limits, e);
+        if (err == ERR_OK)
+            p->content = content;
+        return err;
+    }
     }
     return err;
 }
@@ -306,6 +357,14 @@ static void write_label(struct jw *w, const char *name, struct str s)
         jw_kv_null(w, name);
     else
         jw_kv_string(w, name, s);
+}
+
+static void write_list(struct jw *w, const struct persona_list *list)
+{
+    jw_array(w);
+    for (size_t i = 0; i < list->n; i++)
+        jw_string(w, list->v[i]);
+    jw_end_array(w);
 }
 
 static void write_value(struct jw *w, const struct persona *p, const struct persona_field *f)
@@ -323,10 +382,18 @@ static void write_value(struct jw *w, const struct persona *p, const struct pers
             jw_string(w, *(const struct str *)at);
         return;
     case FIELD_LIST:
-        jw_array(w);
-        for (size_t i = 0; i < list->n; i++)
-            jw_string(w, list->v[i]);
-        jw_end_array(w);
+        write_list(w, list);
+        return;
+    case FIELD_CONTENT:
+        jw_object(w);
+        if (p->content.adult != ADULT_BY_TAGS)
+            jw_kv_bool(w, "adult", p->content.adult == ADULT_YES);
+        jw_kv_bool(w, "romance", !p->content.no_romance);
+        jw_key(w, STR("avoid_words"));
+        write_list(w, &p->content.avoid_words);
+        jw_key(w, STR("avoid_themes"));
+        write_list(w, &p->content.avoid_themes);
+        jw_end_object(w);
         return;
     case FIELD_TRAITS:
         jw_object(w);
@@ -384,8 +451,19 @@ bool persona_field_empty(const struct persona *p, const struct persona_field *f)
                 return false;
         }
         return p->sampling.max_tokens == 0;
+    case FIELD_CONTENT:
+        return p->content.adult == ADULT_BY_TAGS && !p->content.no_romance && p->content.avoid_words.n == 0 &&
+               p->content.avoid_themes.n == 0;
     }
     return true;
+}
+
+static void copy_list(struct arena *a, struct persona_list *list)
+{
+    struct str *v = arena_array(a, struct str, list->n);
+    for (size_t i = 0; i < list->n; i++)
+        v[i] = arena_str(a, list->v[i]);
+    list->v = v;
 }
 
 void persona_field_copy(struct arena *a, struct persona *to, const struct persona_field *f)
@@ -395,11 +473,10 @@ void persona_field_copy(struct arena *a, struct persona *to, const struct person
         struct str *s = at;
         *s = arena_str(a, *s);
     } else if (f->kind == FIELD_LIST) {
-        struct persona_list *list = at;
-        struct str *v = arena_array(a, struct str, list->n);
-        for (size_t i = 0; i < list->n; i++)
-            v[i] = arena_str(a, list->v[i]);
-        list->v = v;
+        copy_list(a, at);
+    } else if (f->kind == FIELD_CONTENT) {
+        copy_list(a, &to->content.avoid_words);
+        copy_list(a, &to->content.avoid_themes);
     } else if (f->kind == FIELD_VOICE) {
         to->voice.provider = arena_str(a, to->voice.provider);
         to->voice.name = arena_str(a, to->voice.name);

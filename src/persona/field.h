@@ -16,6 +16,7 @@ enum field_kind {
     FIELD_TRAITS,
     FIELD_VOICE,
     FIELD_SAMPLING,
+    FIELD_CONTENT,
 };
 
 struct persona_field {

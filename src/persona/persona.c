@@ -26,6 +26,28 @@ struct persona *persona_copy(struct arena *a, const struct persona *p)
     return copy;
 }
 
+bool persona_is_adult(const struct persona *p)
+{
+    static const char *const words[] = {"nsfw",        "18+",      "adult", "adults", "adult only",
+                                        "adults only", "explicit", "nsfl",  "smut",   "erotica",
+                                        "r18",         "r-18",     "xxx",   "porn"};
+    if (p->content.adult != ADULT_BY_TAGS)
+        return p->content.adult == ADULT_YES;
+    for (size_t i = 0; i < p->tags.n; i++) {
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+            if (str_ieq(str_trim(p->tags.v[i]), str_c(words[k])))
+                return true;
+        }
+    }
+    return false;
+}
+
+void persona_mark_imported(struct persona *p)
+{
+    if (p->content.adult == ADULT_NO)
+        p->content.adult = ADULT_BY_TAGS;
+}
+
 struct str persona_called(const struct persona *p)
 {
     return str_empty(p->nickname) ? p->name : p->nickname;
@@ -43,8 +65,12 @@ static void write_time(struct jw *w, const char *name, int64_t ms)
     jw_kv_string(w, name, str_c(text));
 }
 
-void persona_write_json(struct jw *w, const struct persona *p)
+void persona_write_json(struct jw *w, const struct persona *said)
 {
+    /* Outside, adult is a plain yes or no. */
+    struct persona shown = *said;
+    const struct persona *p = &shown;
+    shown.content.adult = persona_is_adult(said) ? ADULT_YES : ADULT_NO;
     jw_object(w);
     jw_kv_string(w, "id", str_c(id_text(p->id).c));
     jw_kv_string(w, "slug", p->slug);
@@ -52,6 +78,7 @@ void persona_write_json(struct jw *w, const struct persona *p)
         jw_key(w, str_c(persona_fields[i].name));
         persona_field_write(w, p, &persona_fields[i]);
     }
+    jw_kv_bool(w, "favourite", p->favourite);
     jw_kv_u64(w, "version", p->version);
     write_time(w, "created_at", p->created_ms);
     write_time(w, "updated_at", p->updated_ms);
@@ -83,6 +110,8 @@ void persona_stored_write(struct buf *to, const struct persona *p)
         jw_kv_u64(&w, "cast_version", p->cast_version);
         jw_kv_bool(&w, "touched", p->touched);
     }
+    if (p->favourite)
+        jw_kv_bool(&w, "favourite", true);
     if (p->extras.n)
         jw_kv_raw(&w, "extras", p->extras);
     if (p->files.n)
@@ -119,6 +148,7 @@ enum err persona_stored_read(struct arena *a, struct str text, struct persona **
     p->cast = json_get_str(doc, "cast", STR_NONE);
     p->cast_version = (uint64_t)json_get_i64(doc, "cast_version", 0);
     p->touched = json_get_bool(doc, "touched", false);
+    p->favourite = json_get_bool(doc, "favourite", false);
     const struct json *extras = json_get(doc, "extras");
     p->extras = extras && extras->type == JSON_OBJECT ? extras->raw : STR_NONE;
     const struct json *files = json_get(doc, "files");
@@ -167,9 +197,19 @@ static enum err set_slug(struct persona *p, const struct json *value, struct err
         return error_set_param(
             e, ERR_REFUSED, "slug",
             "A slug is 1 to %d lower-case ASCII letters, digits and single dashes between them, "
-            "and neither an id nor 'import'.",
+            "and neither an id nor one of 'import' and 'tags'.",
             PERSONA_SLUG_MAX);
     p->slug = value->string;
+    return ERR_OK;
+}
+
+static enum err set_favourite(struct persona *p, const struct json *value, struct error *e)
+{
+    if (value->type != JSON_NULL && value->type != JSON_BOOL)
+        return error_set_param(e, ERR_WRONG_TYPE, "favourite",
+                               "The field 'favourite' must be true or false, not %s.",
+                               json_type_name(value->type));
+    p->favourite = value->type == JSON_BOOL && value->boolean;
     return ERR_OK;
 }
 
@@ -181,6 +221,8 @@ static enum err apply_member(struct arena *a, struct persona *p, const struct js
         return persona_field_set(a, p, f, member, true, e);
     if (str_eq(member->key, STR("slug")))
         return set_slug(p, member, e);
+    if (str_eq(member->key, STR("favourite")))
+        return set_favourite(p, member, e);
     enum err err = check_read_only(p, member, &known, e);
     if (err != ERR_OK || known)
         return err;
@@ -204,6 +246,7 @@ static void blank(struct persona *to, const struct persona *from)
     to->cast = from->cast;
     to->cast_version = from->cast_version;
     to->touched = from->touched;
+    to->favourite = from->favourite;
     to->extras = from->extras;
     to->files = from->files;
     to->card = from->card;

@@ -63,6 +63,14 @@ struct persona_sampling {
     int64_t max_tokens;
 };
 
+/* What may be said with a persona; it only narrows what the installation allows (limits.h). */
+enum persona_adult { ADULT_BY_TAGS, ADULT_YES, ADULT_NO };
+struct persona_content {
+    enum persona_adult adult; /* BY_TAGS: nobody said; its tags decide */
+    bool no_romance;
+    struct persona_list avoid_words, avoid_themes;
+};
+
 struct persona {
     struct id id, owner;
     struct str slug, name;
@@ -78,6 +86,8 @@ struct persona {
     struct str avatar, engine;     /* names; empty: the default */
     struct persona_list greetings; /* alternate_greetings */
     struct persona_list boundaries, goals, starters, tags;
+    struct persona_content content;
+    bool favourite;   /* the owner's; no part of the persona itself: neither exported nor kept as a version */
     uint64_t version; /* 1 at creation, +1 a change; the ETag */
     int64_t created_ms, updated_ms;
     int64_t deleted_ms;    /* 0: alive; else restorable for PERSONA_UNDO_DAYS */
@@ -97,7 +107,12 @@ struct persona *persona_copy(struct arena *a, const struct persona *p);
 /* What the persona is called in a room: the nickname, else the name. */
 struct str persona_called(const struct persona *p);
 
-/* The API's shape, one object. `timestamps` false leaves out id, version and times (for templates). */
+/* Whether it is for adults: it says so, or it says nothing and one of its tags does (nsfw, 18+, adult, …). */
+bool persona_is_adult(const struct persona *p);
+/* A card came in: where its tags say adult, its own word to the contrary does not count. */
+void persona_mark_imported(struct persona *p);
+
+/* The API's shape, one object. */
 void persona_write_json(struct jw *w, const struct persona *p);
 
 /* The stored document, complete; and back. ERR_CORRUPT with a sentence if it cannot be read. */

@@ -2,6 +2,8 @@
 #include "persona/registry.h"
 
 #include "base/clock.h"
+#include "base/fold.h"
+#include "persona/listing.h"
 
 #include <stdlib.h>
 
@@ -49,7 +51,10 @@ struct deed *deed_new(struct personas *ps, struct personas_op *op)
     op->persona = NULL;
     op->list = NULL;
     op->count = 0;
+    op->rows = NULL;
+    op->tag_list = NULL;
     op->next = STR_NONE;
+    op->total = 0;
     return d;
 }
 
@@ -105,6 +110,7 @@ struct store_doc_put *persona_doc_put(const struct personas *ps, const struct pe
                                 .slug = arena_str(a, p->slug),
                                 .sort = str_c(sort),
                                 .data = arena_str(a, buf_str(&data))};
+    put->listing = persona_listing(a, p);
     return put;
 }
 
@@ -226,7 +232,7 @@ static void listed(struct store_op *base)
     deed_end(d);
 }
 
-void personas_list(struct personas *ps, struct personas_op *op)
+static LOOP void list_deleted(struct personas *ps, struct personas_op *op)
 {
     struct store_docs_list *list = STORE_NEW(docs_list, DOCS_LIST);
     list->type = PERSONA_DOC_TYPE;
@@ -234,10 +240,112 @@ void personas_list(struct personas *ps, struct personas_op *op)
     list->owner = op->owner;
     list->after = arena_str(&list->op.arena, op->after);
     list->limit = op->limit == 0 ? LIST_DEFAULT : op->limit > LIST_LIMIT ? LIST_LIMIT : op->limit;
-    list->deleted = op->deleted;
+    list->deleted = true;
     list->op.done = listed;
     list->op.arg = deed_new(ps, op);
     store_submit(ps->store, &list->op);
+}
+
+static enum err take_row(struct personas_op *op, struct arena *a, const struct doc_row *doc)
+{
+    if (op->brief && !str_empty(doc->brief)) {
+        op->rows[op->count++] = (struct persona_row){doc->id, doc->version, doc->created_ms, doc->updated_ms,
+                                                     arena_str(op->arena, doc->brief)};
+        return ERR_OK;
+    }
+    struct persona *p = NULL;
+    enum err err = persona_of_doc(a, doc, &p, &op->error);
+    if (err != ERR_OK)
+        return err;
+    if (op->brief)
+        op->rows[op->count++] = (struct persona_row){p->id, p->version, p->created_ms, p->updated_ms,
+                                                     persona_listing(op->arena, p)->brief};
+    else
+        op->list[op->count++] = persona_copy(op->arena, p);
+    return ERR_OK;
+}
+
+static void found_page(struct store_op *base)
+{
+    on_loop();
+    struct store_docs_find *find = (struct store_docs_find *)base;
+    struct deed *d = base->arg;
+    struct personas_op *op = d->op;
+    op->err = base->err;
+    op->error = base->error;
+    if (op->err == ERR_OK) {
+        op->list = arena_array(op->arena, struct persona *, find->count);
+        op->rows = arena_array(op->arena, struct persona_row, find->count);
+        for (size_t i = 0; i < find->count && op->err == ERR_OK; i++)
+            op->err = take_row(op, &base->arena, &find->rows[i]);
+        op->next = arena_str(op->arena, find->next);
+        op->total = find->total;
+    }
+    store_op_free(base);
+    deed_end(d);
+}
+
+void personas_list(struct personas *ps, struct personas_op *op)
+{
+    if (op->deleted) {
+        list_deleted(ps, op);
+        return;
+    }
+    size_t words = 0;
+    fold_list(op->arena, op->find, &words);
+    if (words == 0 && !str_empty(str_trim(op->find))) {
+        /* Signs alone find nobody. */
+        struct deed *d = deed_new(ps, op);
+        loop_defer(d->loop, end_later, d);
+        return;
+    }
+    struct store_docs_find *find = STORE_NEW(docs_find, DOCS_FIND);
+    struct arena *a = &find->op.arena;
+    find->type = PERSONA_DOC_TYPE;
+    find->tenant = ps->options.tenant;
+    find->words = fold_list(a, op->find, &find->word_count);
+    if (find->word_count > PERSONA_FIND_WORDS)
+        find->word_count = PERSONA_FIND_WORDS;
+    struct str *tags = arena_array(a, struct str, op->tag_count);
+    for (size_t i = 0; i < op->tag_count; i++)
+        tags[i] = arena_str(a, op->tags[i]);
+    find->tags = tags;
+    find->tag_count = op->tag_count;
+    find->favourites = op->favourites;
+    find->order = op->order;
+    find->descending = op->descending;
+    find->after = arena_str(a, op->after);
+    find->limit = op->limit == 0 ? LIST_DEFAULT : op->limit > LIST_LIMIT ? LIST_LIMIT : op->limit;
+    find->whole = !op->brief;
+    find->op.done = found_page;
+    find->op.arg = deed_new(ps, op);
+    store_submit(ps->store, &find->op);
+}
+
+static void tags_read(struct store_op *base)
+{
+    on_loop();
+    struct store_doc_tags *tags = (struct store_doc_tags *)base;
+    struct deed *d = base->arg;
+    struct personas_op *op = d->op;
+    op->err = base->err;
+    op->error = base->error;
+    op->count = tags->count;
+    op->tag_list = arena_array(op->arena, struct doc_tag, tags->count);
+    for (size_t i = 0; i < tags->count; i++)
+        op->tag_list[i] = (struct doc_tag){arena_str(op->arena, tags->tags[i].tag), tags->tags[i].count};
+    store_op_free(base);
+    deed_end(d);
+}
+
+void personas_tags(struct personas *ps, struct personas_op *op)
+{
+    struct store_doc_tags *tags = STORE_NEW(doc_tags, DOC_TAGS);
+    tags->type = PERSONA_DOC_TYPE;
+    tags->tenant = ps->options.tenant;
+    tags->op.done = tags_read;
+    tags->op.arg = deed_new(ps, op);
+    store_submit(ps->store, &tags->op);
 }
 
 /* ---- changes ---- */

@@ -23,6 +23,7 @@ struct personas;
 struct personas_options {
     struct id tenant, owner; /* of the shipped cast, and of what is created without another owner */
     unsigned cache;          /* personas a loop keeps; 0: 256 */
+    unsigned versions;       /* earlier versions of a persona that are kept; 0: 100 */
 };
 
 enum err personas_new(struct store *store, struct loops *loops, const struct personas_options *options,
@@ -31,6 +32,14 @@ void personas_free(struct personas *ps); /* after the loops ended */
 /* The document type, for whoever reads the store itself (exports). */
 #define PERSONA_DOC_TYPE STR("persona")
 
+/* A row of a list. */
+struct persona_row {
+    struct id id;
+    uint64_t version;
+    int64_t created_ms, updated_ms;
+    struct str brief; /* JSON, an object: slug, name, tagline, tags, … (persona/listing.h) */
+};
+
 struct personas_op {
     /* what is asked; a call says which it reads */
     struct str key;      /* id (its text) or slug */
@@ -38,27 +47,45 @@ struct personas_op {
     struct str if_match; /* an ETag, "*" or empty */
     struct id owner;     /* of a new persona; none: the options' */
     struct store_idem
-        *idem;           /* create, duplicate, import: stored with the effect, its result the id; or NULL */
-    bool deleted;        /* get, list: also the deleted that can be restored */
-    struct str after;    /* list: a cursor, or empty */
-    unsigned limit;      /* list: 0: 50, at most 200 */
+        *idem;        /* create, duplicate, import: stored with the effect, its result the id; or NULL */
+    bool deleted;     /* get, list: also the deleted that can be restored */
+    struct str after; /* list: a cursor, or empty */
+    unsigned limit;   /* list: 0: 50, at most 200 */
+    struct str find;  /* list: words and beginnings of words; every one must be in its name, … */
+    struct str *tags; /* list: every one must be there */
+    size_t tag_count;
+    bool favourites;       /* list: only those */
+    enum docs_order order; /* list */
+    bool descending;
+    bool brief;       /* list: `rows` instead of `list` */
+    struct id author; /* who changes something: kept with the version */
+    struct str author_name, note;
     struct arena *arena; /* results lie here */
     void (*done)(struct personas_op *);
 
     /* the answer */
     enum err err;
     struct error error;
-    struct persona *persona; /* get, create, update, duplicate, restore, import */
-    struct persona **list;   /* list */
+    struct persona *persona;  /* get, create, update, duplicate, restore, import */
+    struct persona **list;    /* list */
+    struct persona_row *rows; /* list with `brief` */
+    struct doc_tag *tag_list; /* tags */
     size_t count;
     struct str next; /* list: the next cursor, or empty at the end */
+    uint64_t total;  /* list: how many there are on all pages (not of the deleted) */
 };
 
 /* ERR_NOT_FOUND; ERR_GONE if deleted (unless op->deleted). */
 void personas_get(struct personas *ps, struct personas_op *op) LOOP;
 /* By name in the cache of the calling loop, without waiting; NULL if it is not there. */
 const struct persona *personas_peek(struct personas *ps, struct id id) LOOP;
+/* In the order of names unless asked otherwise; the deleted only by names, without find, tags and total. */
 void personas_list(struct personas *ps, struct personas_op *op) LOOP;
+/* All tags with how many personas have them. */
+void personas_tags(struct personas *ps, struct personas_op *op) LOOP;
+/* Makes anew what lists show of personas that another version of the program wrote; in the background. `op`
+ * carries arena and done; its count says how many. */
+void personas_refresh(struct personas *ps, struct personas_op *op) LOOP;
 /* Body: the API's fields. ERR_CONFLICT where a slug is given and taken. */
 void personas_create(struct personas *ps, struct personas_op *op) LOOP;
 /* PERSONA_REPLACE or PERSONA_PATCH. ERR_PRECONDITION where if_match names another version. */

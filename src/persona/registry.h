@@ -21,8 +21,8 @@ struct deed {
     struct personas *ps;
     struct personas_op *op;
     struct loop *loop;
-    uint64_t changes; /* the cache's count when the read began */
-    struct persona *persona;
+    uint64_t changes;                 /* the cache's count when the read began */
+    struct persona *persona, *before; /* before: as it was, where a change is under way */
     enum persona_change how;
     unsigned attempt; /* at a free slug, or at an undisturbed update */
     bool own_slug;    /* we chose it, so we may choose another */
@@ -39,8 +39,13 @@ void deed_fail(struct deed *d, enum err err, const struct error *e) LOOP;
 void deed_find(struct deed *d, struct str key, bool deleted, void (*found)(struct deed *)) LOOP;
 /* The document's fields win over what its data says. */
 enum err persona_of_doc(struct arena *a, const struct doc_row *doc, struct persona **out, struct error *e);
-/* A doc_put of the persona with inputs in the op's own arena. */
+/* A doc_put of the persona with inputs in the op's own arena: its listing too, and no version kept. */
 struct store_doc_put *persona_doc_put(const struct personas *ps, const struct persona *p);
+/* The names of the fields in which they differ, as a JSON array; "[]" where `before` is NULL. */
+struct str persona_changed_fields(struct arena *a, const struct persona *before, const struct persona *now);
+/* The put keeps the version before it, made by whoever the op says. */
+void persona_doc_change(const struct personas *ps, struct store_doc_put *put, const struct personas_op *op,
+                        const struct persona *before, const struct persona *now);
 /* Drops it from this loop's cache now, from the others' by message. */
 void personas_changed(struct personas *ps, struct id id) LOOP;
 

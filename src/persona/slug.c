@@ -89,7 +89,8 @@ struct str persona_slug(struct arena *a, struct str name, unsigned attempt)
 bool persona_slug_valid(struct str slug)
 {
     struct id id;
-    if (slug.n == 0 || slug.n > PERSONA_SLUG_MAX || id_parse(slug, &id) || str_eq(slug, STR("import")))
+    if (slug.n == 0 || slug.n > PERSONA_SLUG_MAX || id_parse(slug, &id) || str_eq(slug, STR("import")) ||
+        str_eq(slug, STR("tags")))
         return false;
     for (size_t i = 0; i < slug.n; i++) {
         char c = slug.p[i];

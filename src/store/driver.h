@@ -77,6 +77,7 @@ static inline bool store_op_writes(enum store_op_kind kind)
     case STORE_FORGET:
     case STORE_DOC_PUT:
     case STORE_DOC_DELETE:
+    case STORE_DOC_RELIST:
     case STORE_PURGE:
         return true;
     default:

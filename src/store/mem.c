@@ -204,6 +204,7 @@ enum err mem_purge(struct driver_db *db, struct store_op *op, struct error *e)
         struct mem_doc *doc = db->docs[i];
         if (!doc->erased && doc->row.deleted_ms && doc->row.deleted_ms < p->deleted_before_ms) {
             doc->erased = true;
+            mem_doc_forget(doc);
             p->removed++;
         }
     }
@@ -244,6 +245,7 @@ static void close_db(struct driver_db *db, bool clean)
         free(db->room_list[i]);
     }
     for (size_t i = 0; i < db->doc_count; i++) {
+        mem_doc_forget(db->docs[i]);
         free(db->docs[i]->strings);
         free(db->docs[i]);
     }
@@ -304,6 +306,12 @@ static mem_op_fn *const operations[STORE_OP_KINDS] = {
     [STORE_DOCS_LIST] = mem_docs_list,
     [STORE_BLOB_NAMES] = mem_blob_names,
     [STORE_DOC_DELETE] = mem_doc_delete,
+    [STORE_DOC_RELIST] = mem_doc_relist,
+    [STORE_DOCS_UNLISTED] = mem_docs_unlisted,
+    [STORE_DOCS_FIND] = mem_docs_find,
+    [STORE_DOC_TAGS] = mem_doc_tags,
+    [STORE_DOC_VERSIONS] = mem_doc_versions,
+    [STORE_DOC_VERSION] = mem_doc_version,
     [STORE_PURGE] = mem_purge,
 };
 

@@ -7,6 +7,7 @@
 #ifndef EIDOLON_STORE_MEM_H
 #define EIDOLON_STORE_MEM_H
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "store/driver.h"
 
@@ -26,9 +27,23 @@ struct mem_room {
     bool purged;
 };
 
+struct mem_listing {
+    struct arena arena;
+    struct doc_listing l; /* name and tags are folded; shown: the tags as they were written */
+    struct str *shown;
+};
+
+struct mem_version { /* data empty: the document's own */
+    struct mem_version *older;
+    struct arena arena;
+    struct doc_version v;
+};
+
 struct mem_doc {
     struct doc_row row;
     void *strings;
+    struct mem_listing *listing;  /* NULL: in no list */
+    struct mem_version *versions; /* newest first */
     bool erased;
 };
 
@@ -60,7 +75,17 @@ struct driver_session {
 typedef enum err mem_op_fn(struct driver_db *db, struct store_op *op, struct error *e);
 mem_op_fn mem_append, mem_forget, mem_room_get, mem_rooms_list, mem_events_page, mem_messages_page,
     mem_event_find, mem_events_about, mem_consume, mem_cursor_set, mem_open_turns, mem_idem_get, mem_doc_put,
-    mem_doc_get, mem_docs_list, mem_doc_delete, mem_purge, mem_blob_names;
+    mem_doc_get, mem_docs_list, mem_doc_delete, mem_purge, mem_doc_relist, mem_docs_unlisted, mem_docs_find,
+    mem_doc_tags, mem_doc_versions, mem_doc_version, mem_blob_names;
+
+/* A document, also a deleted one, or NULL. */
+struct mem_doc *mem_doc_find(struct driver_db *db, struct id tenant, struct str type, struct id id);
+/* mem_list.c: what a document shows, and its earlier versions. `old` is the row before the change, or NULL.
+ */
+void mem_listing_set(struct mem_doc *doc, const struct doc_listing *l);
+void mem_history_add(struct mem_doc *doc, const struct doc_row *old, const struct doc_change *change);
+void mem_history_follow(struct mem_doc *doc, uint64_t from, uint64_t to);
+void mem_doc_forget(struct mem_doc *doc); /* listing and versions go */
 
 /* NULL with the error set: no such room of this tenant. */
 struct mem_room *mem_room_find(struct driver_db *db, struct id tenant, struct id room, struct error *e);

@@ -34,6 +34,11 @@ static struct mem_doc *find(struct driver_db *db, struct id tenant, struct str t
     return NULL;
 }
 
+struct mem_doc *mem_doc_find(struct driver_db *db, struct id tenant, struct str type, struct id id)
+{
+    return find(db, tenant, type, id);
+}
+
 static struct mem_doc *by_slug(struct driver_db *db, struct id tenant, struct str type, struct str slug,
                                bool deleted)
 {
@@ -104,6 +109,8 @@ enum err mem_doc_put(struct driver_db *db, struct store_op *op, struct error *e)
     if (err)
         return err;
     mem_idem_keep(db, p->idem);
+    struct doc_row before = doc ? doc->row : (struct doc_row){0};
+    bool there = doc;
     d->updated_ms = clock_wall_ms();
     d->created_ms = doc ? doc->row.created_ms : d->created_ms ? d->created_ms : d->updated_ms;
     d->deleted_ms = 0;
@@ -117,6 +124,12 @@ enum err mem_doc_put(struct driver_db *db, struct store_op *op, struct error *e)
     doc->row = *d;
     struct str *list[] = DOC_STRINGS(&doc->row);
     doc->strings = mem_own(list, sizeof list / sizeof *list);
+    if (p->listing)
+        mem_listing_set(doc, p->listing);
+    if (p->change)
+        mem_history_add(doc, there ? &before : NULL, p->change);
+    else if (there)
+        mem_history_follow(doc, before.version, d->version);
     free(old);
     struct mem_note *note = mem_op_note(db, op);
     if (note) {
@@ -139,9 +152,11 @@ enum err mem_doc_delete(struct driver_db *db, struct store_op *op, struct error 
         return changed(p->type, e);
     if (p->erase) {
         doc->erased = true;
+        mem_doc_forget(doc);
     } else if (!doc->row.deleted_ms) {
         doc->row.deleted_ms = clock_wall_ms();
         doc->row.version++;
+        mem_history_follow(doc, doc->row.version - 1, doc->row.version);
     }
     mem_op_note(db, op);
     return ERR_OK;
@@ -239,6 +254,8 @@ enum err mem_blob_names(struct driver_db *db, struct store_op *op, struct error 
     for (size_t i = 0; i < db->doc_count; i++) {
         if (!db->docs[i]->erased)
             blob_set_add_text(&set, db->docs[i]->row.data);
+        for (const struct mem_version *v = db->docs[i]->versions; v; v = v->older)
+            blob_set_add_text(&set, v->v.data);
     }
     blob_set_move(&set, &op->arena, &p->hashes, &p->count);
     return ERR_OK;

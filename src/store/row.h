@@ -61,7 +61,8 @@ struct doc_row {
     struct str sort; /* what lists are ordered and filtered by */
     uint64_t version;
     int64_t created_ms, updated_ms, deleted_ms;
-    struct str data; /* JSON */
+    struct str data;  /* JSON */
+    struct str brief; /* docs_find only: what lists show of it, JSON; or empty */
     uint32_t key_id;
 };
 

@@ -198,6 +198,12 @@ static sqlite_op_fn *const operations[STORE_OP_KINDS] = {
     [STORE_DOC_GET] = sqlite_doc_get,
     [STORE_DOCS_LIST] = sqlite_docs_list,
     [STORE_DOC_DELETE] = sqlite_doc_delete,
+    [STORE_DOC_RELIST] = sqlite_doc_relist,
+    [STORE_DOCS_UNLISTED] = sqlite_docs_unlisted,
+    [STORE_DOCS_FIND] = sqlite_docs_find,
+    [STORE_DOC_TAGS] = sqlite_doc_tags,
+    [STORE_DOC_VERSIONS] = sqlite_doc_versions,
+    [STORE_DOC_VERSION] = sqlite_doc_version,
     [STORE_PURGE] = sqlite_purge,
     [STORE_BLOB_NAMES] = sqlite_blob_names,
 };
@@ -250,11 +256,25 @@ static enum err checkpoint(struct driver_session *s, int mode, bool *whole, stru
     return conn_error(&s->c, e);
 }
 
+/* FTS5 keeps the words of deleted rows until its segments are merged: all into one. Rare: something was
+ * erased for good. */
+static enum err forget_words(struct driver_session *s, struct error *e)
+{
+    if (!s->db->words_erased)
+        return ERR_OK;
+    s->db->words_erased = false;
+    run(&s->c, SQL_WORDS_OPTIMIZE);
+    return conn_error(&s->c, e);
+}
+
 /* Folds the log in when it is due. PASSIVE waits for nobody; only when readers kept it from ending many times
  * does it wait (they are short), so that the log is bounded. */
 static enum err tidy(struct driver_session *s, struct error *e)
 {
     unsigned due = s->db->checkpoint_pages;
+    enum err words = forget_words(s, e);
+    if (words)
+        return words;
     if (s->wal_pages < due + s->tidy_later)
         return ERR_OK;
     bool whole = false;
@@ -271,7 +291,8 @@ static enum err tidy(struct driver_session *s, struct error *e)
 static enum err scrub(struct driver_session *s, struct error *e)
 {
     bool whole = false;
-    return checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE, &whole, e);
+    enum err err = forget_words(s, e);
+    return err ? err : checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE, &whole, e);
 }
 
 static uint64_t size_of(const char *path, const char *suffix)

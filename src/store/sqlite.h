@@ -47,6 +47,7 @@ struct driver_db {
     int64_t cache_bytes;
     unsigned checkpoint_pages;
     uint64_t next_pos; /* writer only */
+    bool words_erased; /* writer only: FTS5 still holds words of a document that was erased */
 };
 
 struct driver_session {
@@ -122,17 +123,37 @@ typedef enum err sqlite_op_fn(struct driver_session *s, struct store_op *op, str
 sqlite_op_fn sqlite_append, sqlite_forget, sqlite_cursor_set, sqlite_doc_put, sqlite_doc_delete, sqlite_purge,
     sqlite_room_get, sqlite_rooms_list, sqlite_events_page, sqlite_messages_page, sqlite_event_find,
     sqlite_events_about, sqlite_consume, sqlite_open_turns, sqlite_idem_get, sqlite_doc_get, sqlite_docs_list,
-    sqlite_blob_names;
+    sqlite_doc_relist, sqlite_docs_unlisted, sqlite_docs_find, sqlite_doc_tags, sqlite_doc_versions,
+    sqlite_doc_version, sqlite_blob_names;
 
 /* Inserts rows after the room's head: numbers, folds, open turns. */
 enum err sqlite_rows_insert(struct driver_session *s, struct id tenant, struct id room, struct room_ref *ref,
                             struct event_row *rows, size_t count, struct error *e);
 
+/* A document, also a deleted one. ERR_NOT_FOUND. */
+enum err sqlite_doc_find(struct conn *c, struct arena *a, struct id tenant, struct str type, struct id id,
+                         struct doc_row *out, struct error *e);
+
+/* The document with its listing and its earlier versions. */
+void sqlite_doc_erase(struct driver_session *s, struct id tenant, struct str type, struct id id);
+
+/* sqlite_list.c: the listing of a document that was written, deleted, erased. */
+void sqlite_listing_put(struct conn *c, const struct doc_row *d, const struct doc_listing *l);
+void sqlite_listing_deleted(struct conn *c, struct id tenant, struct str type, struct id id, int64_t at_ms);
+void sqlite_listing_erase(struct driver_session *s, struct id tenant, struct str type, struct id id);
+
+/* sqlite_history.c: the version `now` was made of `old` (NULL: it is the first). */
+void sqlite_history_add(struct conn *c, const struct doc_row *old, const struct doc_row *now,
+                        const struct doc_change *change);
+/* The document's version went on without a change that is kept: its row goes along. */
+void sqlite_history_follow(struct conn *c, const struct doc_row *d, uint64_t from, uint64_t to);
+void sqlite_history_erase(struct conn *c, struct id tenant, struct str type, struct id id);
+
 /* Schema. Steps lead from version i to i + 1. */
 struct schema_step {
     const char *sql;
 };
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 extern const struct schema_step schema_steps[SCHEMA_VERSION];
 /* Brings the database to `count` steps, each with a backup of the file before it (but for an empty one).
  * ERR_REFUSED: it is newer. */

@@ -50,6 +50,12 @@ static enum err missing(struct str type, struct id id, struct str slug, struct e
                      STR_ARG(id_none(id) ? str_sub(slug, 0, 100) : str_c(id_text(id).c)));
 }
 
+enum err sqlite_doc_find(struct conn *c, struct arena *a, struct id tenant, struct str type, struct id id,
+                         struct doc_row *out, struct error *e)
+{
+    return find(c, a, tenant, type, id, out) ? ERR_OK : missing(type, id, STR_NONE, e);
+}
+
 static enum err gone(struct str type, struct id id, struct error *e)
 {
     return error_set(e, ERR_GONE, "The %.*s '%s' was deleted; restore it first.", STR_ARG(type),
@@ -128,6 +134,12 @@ enum err sqlite_doc_put(struct driver_session *s, struct store_op *op, struct er
                                "Another %.*s has the name '%.*s' already; choose another.", STR_ARG(d->type),
                                STR_ARG(str_sub(d->slug, 0, 100)));
     }
+    if (p->listing)
+        sqlite_listing_put(&s->c, d, p->listing);
+    if (p->change)
+        sqlite_history_add(&s->c, there ? &old : NULL, d, p->change);
+    else if (there && p->listing)
+        sqlite_history_follow(&s->c, d, old.version, d->version);
     v[0] = d->version;
     v[1] = (uint64_t)d->created_ms;
     v[2] = (uint64_t)d->updated_ms;
@@ -135,6 +147,15 @@ enum err sqlite_doc_put(struct driver_session *s, struct store_op *op, struct er
     v[5] = 0;
     sqlite_op_remember(&s->c, op->op_id, v);
     return ERR_OK;
+}
+
+void sqlite_doc_erase(struct driver_session *s, struct id tenant, struct str type, struct id id)
+{
+    sqlite_listing_erase(s, tenant, type, id);
+    sqlite_history_erase(&s->c, tenant, type, id);
+    struct query q = query(&s->c, SQL_DOC_ERASE);
+    put_key(&q, tenant, type, id);
+    query_run(&q);
 }
 
 enum err sqlite_doc_delete(struct driver_session *s, struct store_op *op, struct error *e)
@@ -148,17 +169,19 @@ enum err sqlite_doc_delete(struct driver_session *s, struct store_op *op, struct
         return missing(p->type, p->id, STR_NONE, e);
     if (p->expect_version && p->expect_version != old.version)
         return changed(p->type, old.version, e);
-    struct query q;
     if (p->erase) {
-        q = query(&s->c, SQL_DOC_ERASE);
+        sqlite_doc_erase(s, p->tenant, p->type, p->id);
     } else if (old.deleted_ms) {
         return ERR_OK;
     } else {
-        q = query(&s->c, SQL_DOC_DELETE);
-        put_i64(&q, clock_wall_ms());
+        int64_t now = clock_wall_ms();
+        struct query q = query(&s->c, SQL_DOC_DELETE);
+        put_i64(&q, now);
+        put_key(&q, p->tenant, p->type, p->id);
+        query_run(&q);
+        sqlite_listing_deleted(&s->c, p->tenant, p->type, p->id, now);
+        sqlite_history_follow(&s->c, &old, old.version, old.version + 1);
     }
-    put_key(&q, p->tenant, p->type, p->id);
-    query_run(&q);
     sqlite_op_remember(&s->c, op->op_id, v);
     return ERR_OK;
 }

@@ -110,6 +110,27 @@ static int64_t room_to_purge(struct conn *c, int64_t before_ms)
     return n;
 }
 
+/* Erases one document that was deleted before that time; false: there is none left. */
+static bool purge_document(struct driver_session *s, int64_t before_ms)
+{
+    struct arena a = ARENA_INIT;
+    struct query q = query(&s->c, SQL_DOCS_PURGE_FIND);
+    put_i64(&q, before_ms);
+    bool found = query_row(&q);
+    struct id tenant = ID_NONE, id = ID_NONE;
+    struct str type = STR_NONE;
+    if (found) {
+        tenant = col_id(&q, 0);
+        type = col_str(&q, 1, &a);
+        id = col_id(&q, 2);
+    }
+    query_end(&q);
+    if (found)
+        sqlite_doc_erase(s, tenant, type, id);
+    arena_release(&a);
+    return found && !conn_bad(&s->c);
+}
+
 enum err sqlite_purge(struct driver_session *s, struct store_op *op, struct error *e)
 {
     struct store_purge *p = (struct store_purge *)op;
@@ -126,7 +147,8 @@ enum err sqlite_purge(struct driver_session *s, struct store_op *op, struct erro
         purge(&s->c, SQL_ROOM_PURGE_EVENTS, room);
         p->removed += purge(&s->c, SQL_ROOM_PURGE, room);
     }
-    p->removed += purge(&s->c, SQL_DOCS_PURGE, p->deleted_before_ms);
+    while (purge_document(s, p->deleted_before_ms))
+        p->removed++;
     p->removed += purge(&s->c, SQL_IDEM_PURGE, p->idem_before_ms);
     p->removed += purge(&s->c, SQL_OPS_PURGE, p->idem_before_ms);
     return ERR_OK;

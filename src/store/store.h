@@ -63,6 +63,12 @@ enum store_op_kind {
     STORE_DOC_GET,
     STORE_DOCS_LIST,
     STORE_DOC_DELETE,
+    STORE_DOC_RELIST,
+    STORE_DOCS_UNLISTED,
+    STORE_DOCS_FIND,
+    STORE_DOC_TAGS,
+    STORE_DOC_VERSIONS,
+    STORE_DOC_VERSION,
     STORE_PURGE,
     STORE_BLOB_NAMES,
     STORE_OP_KINDS
@@ -239,6 +245,30 @@ struct store_forget {
     size_t erased_count;
 };
 
+/*
+ * What a document shows in lists and is found by. The store keeps it beside the document, so that a list of
+ * many thousands reads no documents; its folding of case and accents is base/fold.h's.
+ */
+struct doc_listing {
+    struct str name;  /* what lists are ordered by; folded by the store */
+    struct str brief; /* JSON: what a list shows of it */
+    struct str words; /* what it is found by: folded words, parted by spaces, each once */
+    const struct str *tags;
+    size_t tag_count;
+    bool favourite;
+    uint32_t form; /* the version of how its type makes these; what is older is made anew (docs_unlisted) */
+};
+
+/* That a change of a document keeps the version before it, and who made it. */
+struct doc_change {
+    struct id author;
+    struct str author_name, note; /* note may be empty */
+    struct str fields;            /* JSON: an array with the names of what changed */
+    uint32_t keep;         /* versions that are kept; older ones go, oldest first, but for those that are */
+    int64_t keep_after_ms; /* younger than this: of them DOC_VERSIONS_FACTOR times as many are kept */
+};
+enum { DOC_VERSIONS_FACTOR = 5, DOC_VERSIONS_BYTES = 16 << 20 /* of all kept versions of a document */ };
+
 struct store_doc_put {
     struct store_op op;
     struct doc_row doc;      /* id none: a new one is given; version and times are filled in */
@@ -246,6 +276,8 @@ struct store_doc_put {
     bool create;             /* must not exist: ERR_CONFLICT (also a taken slug, param "slug") */
     bool undelete;           /* a deleted one comes back; else ERR_GONE */
     struct store_idem *idem;
+    const struct doc_listing *listing; /* NULL: the document is in no docs_find list */
+    const struct doc_change *change;   /* NULL: what was there is overwritten without a trace */
 };
 struct store_doc_get {
     struct store_op op;
@@ -273,7 +305,87 @@ struct store_doc_delete {
     struct str type;
     struct id tenant, id;
     uint64_t expect_version;
-    bool erase; /* the row goes for good */
+    bool erase; /* the row goes for good, and its earlier versions with it */
+};
+
+/* Makes a document's listing anew without changing the document; ERR_PRECONDITION if it is at another
+ * version. */
+struct store_doc_relist {
+    struct store_op op;
+    struct str type;
+    struct id tenant, id;
+    uint64_t version;
+    const struct doc_listing *listing;
+};
+/* Documents, not deleted, whose listing has a form below `form`. */
+struct store_docs_unlisted {
+    struct store_op op;
+    struct str type;
+    struct id tenant;
+    uint32_t form;
+    unsigned limit;
+    struct doc_row *rows; /* results, whole */
+    size_t count;
+};
+
+enum docs_order { DOCS_BY_NAME, DOCS_BY_UPDATED, DOCS_BY_CREATED };
+struct store_docs_find {
+    struct store_op op;
+    struct str type;
+    struct id tenant;
+    const struct str *words; /* folded; each must begin a word of the document */
+    size_t word_count;
+    const struct str *tags; /* each must be a tag of it; case and accents do not matter */
+    size_t tag_count;
+    bool favourites; /* only those */
+    enum docs_order order;
+    bool descending;
+    struct str after; /* opaque cursor */
+    unsigned limit;
+    bool whole;           /* rows carry their data; else only those without a brief do */
+    struct doc_row *rows; /* results: with `brief` */
+    size_t count;
+    struct str next;
+    uint64_t total; /* how many there are on all pages */
+};
+
+struct doc_tag {
+    struct str tag; /* as somebody wrote it */
+    uint64_t count;
+};
+struct store_doc_tags {
+    struct store_op op;
+    struct str type;
+    struct id tenant;
+    struct doc_tag *tags; /* results, most used first */
+    size_t count;
+};
+
+/* The versions of a document, newest first; the first is the one it is at. */
+struct doc_version {
+    uint64_t version;
+    int64_t at_ms;
+    struct id author; /* none: not known */
+    struct str author_name, note, fields;
+    struct str data; /* store_doc_version only */
+};
+struct store_doc_versions {
+    struct store_op op;
+    struct str type;
+    struct id tenant, id;
+    uint64_t before; /* only older than that; 0: all */
+    unsigned limit;
+    struct doc_version *rows;
+    size_t count;
+    bool more;
+};
+/* One of them with its data. ERR_NOT_FOUND. */
+struct store_doc_version {
+    struct store_op op;
+    struct str type;
+    struct id tenant, id;
+    uint64_t version;
+    struct doc_version row;
 };
 
 /* Removes what is past its time: deleted documents and rooms, old idempotency keys. */
@@ -283,7 +395,8 @@ struct store_purge {
     uint64_t removed;
 };
 
-/* Which blobs documents name: every run of 64 hexadecimal digits in any document, also the deleted ones. */
+/* Which blobs documents name: every run of 64 hexadecimal digits in any document, also the deleted ones, and
+ * in their earlier versions. */
 struct store_blob_names {
     struct store_op op;
     struct blob_hash *hashes; /* results, sorted, with repetitions */

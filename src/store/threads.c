@@ -147,6 +147,8 @@ static void note_written(struct store *s, const struct store_op *op, bool *scrub
         *scrub = true;
         rows = f->note ? 1 : 0;
         pos = f->note ? f->note->pos : 0;
+    } else if (op->kind == STORE_DOC_DELETE) {
+        *scrub |= ((const struct store_doc_delete *)op)->erase;
     }
     atomic_fetch_add(&s->appended, rows);
     if (pos > atomic_load(&s->head_pos))

@@ -72,27 +72,89 @@ static void newer_stores_are_refused(void **state)
 static void migrations_go_forward_with_a_backup(void **state)
 {
     struct fixture *f = *state;
-    struct schema_step steps[] = {schema_steps[0],
-                                  {"CREATE TABLE extra(x); INSERT INTO extra VALUES(1)"},
-                                  {"CREATE TABLE broken(x); SELECT no_such_function()"}};
-    char path[128];
+    struct schema_step steps[SCHEMA_VERSION + 2];
+    char path[128], kept[32];
     struct conn c;
+    memcpy(steps, schema_steps, sizeof schema_steps);
+    steps[SCHEMA_VERSION] = (struct schema_step){"CREATE TABLE extra(x); INSERT INTO extra VALUES(1)"};
+    steps[SCHEMA_VERSION + 1] = (struct schema_step){"CREATE TABLE broken(x); SELECT no_such_function()"};
+    snprintf(kept, sizeof kept, "store.db.v%d", SCHEMA_VERSION);
     store_close(f->store);
     f->store = NULL;
     snprintf(path, sizeof path, "%s", file_of(f, "store.db"));
     assert_int_equal(conn_open(&c, path, SQLITE_OPEN_READWRITE, NULL, 1 << 20, NULL), ERR_OK);
-    assert_int_equal(schema_migrate(&c, path, steps, 2, &f->e), ERR_OK);
-    assert_int_equal(access(file_of(f, "store.db.v1"), F_OK), 0);
+    assert_int_equal(schema_migrate(&c, path, steps, SCHEMA_VERSION + 1, &f->e), ERR_OK);
+    assert_int_equal(access(file_of(f, kept), F_OK), 0);
     assert_int_equal(conn_exec(&c, "SELECT x FROM extra", NULL), ERR_OK);
     /* A step that fails leaves the version before it, whole. */
-    assert_int_not_equal(schema_migrate(&c, path, steps, 3, &f->e), ERR_OK);
+    assert_int_not_equal(schema_migrate(&c, path, steps, SCHEMA_VERSION + 2, &f->e), ERR_OK);
     assert_int_not_equal(conn_exec(&c, "SELECT x FROM broken", NULL), ERR_OK);
-    assert_int_equal(schema_migrate(&c, path, steps, 2, &f->e), ERR_OK);
+    assert_int_equal(schema_migrate(&c, path, steps, SCHEMA_VERSION + 1, &f->e), ERR_OK);
     conn_close(&c);
     /* The backup is a store of the version before. */
-    assert_int_equal(store_restore(str_c(f->folder), str_c(file_of(f, "store.db.v1")), &f->e), ERR_OK);
+    assert_int_equal(store_restore(str_c(f->folder), str_c(file_of(f, kept)), &f->e), ERR_OK);
     assert_int_equal(fixture_open(f), ERR_OK);
     assert_int_equal(fixture_say(f, "mood", "{}", 0), 2);
+}
+
+/* A store of version 1, with two personas, one of them deleted, and a document that is no persona. */
+static void a_store_of_version_1_is_brought_forward(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], sql[1024];
+    struct conn c;
+    store_close(f->store);
+    f->store = NULL;
+    snprintf(path, sizeof path, "%s", file_of(f, "store.db"));
+    remove(path);
+    assert_int_equal(conn_open(&c, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL, 1 << 20, NULL), 0);
+    assert_int_equal(conn_exec(&c, "PRAGMA journal_mode = WAL", NULL), ERR_OK);
+    assert_int_equal(schema_migrate(&c, path, schema_steps, 1, &f->e), ERR_OK);
+    char tenant[40];
+    for (size_t i = 0; i < sizeof f->tenant.b; i++)
+        snprintf(tenant + 2 * i, 3, "%02x", f->tenant.b[i]);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO docs VALUES('persona', x'00112233445566778899aabbccddee01', x'%s', NULL, 'zoe', "
+             "'zoe', 3, 10, "
+             "20, 0, '{\"kept\":1}', 0), ('persona', x'00112233445566778899aabbccddee02', x'%s', NULL, "
+             "'old', 'old', 1, "
+             "10, 20, 30, '{}', 0), ('setting', x'00112233445566778899aabbccddee03', x'%s', NULL, NULL, 's', "
+             "1, 10, 20, 0, "
+             "'{}', 0);",
+             tenant, tenant, tenant);
+    assert_int_equal(conn_exec(&c, sql, &f->e), ERR_OK);
+    conn_close(&c);
+    if (fixture_open(f) != ERR_OK)
+        fail_msg("%s", f->e.message);
+    assert_int_equal(access(file_of(f, "store.db.v1"), F_OK), 0);
+    /* Listed at once, by name and with its data; and waiting to be listed as the program of now does it. */
+    struct store_docs_find *find = STORE_NEW(docs_find, DOCS_FIND);
+    find->type = STR("persona"), find->tenant = f->tenant;
+    RUN(f, find);
+    assert_int_equal(find->count, 1);
+    assert_int_equal(find->total, 1);
+    assert_str(find->rows[0].data, "{\"kept\":1}");
+    assert_int_equal(find->rows[0].version, 3);
+    DONE(find);
+    struct store_docs_unlisted *old = STORE_NEW(docs_unlisted, DOCS_UNLISTED);
+    old->type = STR("persona"), old->tenant = f->tenant, old->form = 1, old->limit = 10;
+    RUN(f, old);
+    assert_int_equal(old->count, 1);
+    struct doc_listing listing = {
+        .name = STR("Zoé"), .brief = STR("{\"n\":1}"), .words = STR("zoe sailor"), .form = 1};
+    struct store_doc_relist *relist = STORE_NEW(doc_relist, DOC_RELIST);
+    relist->type = STR("persona"), relist->tenant = f->tenant, relist->id = old->rows[0].id;
+    relist->version = 3, relist->listing = &listing;
+    RUN(f, relist);
+    DONE(relist);
+    DONE(old);
+    struct str word = STR("sail");
+    find = STORE_NEW(docs_find, DOCS_FIND);
+    find->type = STR("persona"), find->tenant = f->tenant, find->words = &word, find->word_count = 1;
+    RUN(f, find);
+    assert_int_equal(find->count, 1);
+    assert_str(find->rows[0].brief, "{\"n\":1}");
+    DONE(find);
 }
 
 static void note_progress(void *arg, uint64_t done, uint64_t all)
@@ -238,6 +300,7 @@ int main(void)
         CASE(openings_are_counted),
         CASE(newer_stores_are_refused),
         CASE(migrations_go_forward_with_a_backup),
+        CASE(a_store_of_version_1_is_brought_forward),
         CASE(backup_and_restore),
         CASE(a_broken_header_is_told),
         CASE(broken_pages_turn_it_read_only),

@@ -74,6 +74,66 @@ export interface Sampling {
     max_tokens?: number | null;
 }
 
+/** What may be said with a persona; it only narrows what /api/content-limits allows. */
+export interface Content {
+    /** It is for adults: nobody meets it before the owner confirmed to be one. Left out, its tags decide (nsfw, 18+, adult, explicit). */
+    adult?: boolean | null;
+    /** False: no romance with this one, whatever is allowed. */
+    romance?: boolean | null;
+    /** Words it does not say, besides those of the installation. */
+    avoid_words?: string[] | null;
+    /** Themes it keeps away from, besides those of the installation. */
+    avoid_themes?: string[] | null;
+}
+
+/** A persona as lists show it (?fields=summary). */
+export interface PersonaSummary {
+    /** Its id. */
+    id: string;
+    /** Its name in addresses. */
+    slug: string;
+    /** Its name. */
+    name: string;
+    /** The beginning of its description, or of its creator's notes. */
+    tagline: string;
+    /** Words to find it by. */
+    tags: string[];
+    /** Who made its card. */
+    creator: string | null;
+    /** The address of its picture. */
+    portrait: string | null;
+    /** The engine that answers for it. */
+    engine: string | null;
+    /** It is for adults; show it veiled until the owner confirmed to be one. */
+    adult: boolean;
+    /** One of the owner's favourites. */
+    favourite: boolean;
+    /** Counts its changes; also its ETag. */
+    version: number;
+    /** When it was made. */
+    created_at: string;
+    /** When it was last changed. */
+    updated_at: string;
+}
+
+/** A page of personas: summaries where fields=summary was asked for. */
+export interface PersonaPage {
+    /** The personas. */
+    data: PersonaSummary[] | Persona[];
+    /** The cursor of the next page. */
+    next: string | null;
+    /** How many there are on all pages, with ?total=true. */
+    total?: number;
+}
+
+/** A tag and how many personas have it. */
+export interface PersonaTag {
+    /** The tag, as somebody wrote it. */
+    tag: string;
+    /** How many personas have it. */
+    count: number;
+}
+
 /** Who speaks. The API also calls it a character. */
 export interface Persona {
     /** Its id. */
@@ -118,6 +178,10 @@ export interface Persona {
     starters: string[];
     /** Words to find it by. */
     tags: string[];
+    /** What may be said with it. */
+    content: Content;
+    /** One of the owner's favourites. */
+    favourite: boolean;
     /** Counts its changes; also its ETag. */
     version: number;
     /** When it was made. */
@@ -170,6 +234,10 @@ export interface PersonaInput {
     starters?: string[] | null;
     /** Words to find it by. */
     tags?: string[] | null;
+    /** What may be said with it. */
+    content?: Content | null;
+    /** One of the owner's favourites; makes no version. */
+    favourite?: boolean | null;
 }
 
 /** How the copy of a persona is to be called. */
