@@ -23,15 +23,11 @@ int backup_main(int argc, char **argv)
 {
     struct options o;
     struct error e = {0};
-    int code = options_read(&o, argc, argv, 1);
-    if (code == EX_OK && o.help) {
-        print_help("backup FILE [OPTIONS]",
-                   "Writes a consistent copy of the data folder's store to FILE, while the server "
-                   "runs or not. The search index is not in it; it is made again from the log.");
-    } else if (code == EX_OK && !o.operand_count) {
+    int code = options_read(&o, "backup", argc, argv);
+    if (code == EX_OK && !o.help && !o.operand_count) {
         fprintf(stderr, "eidolon: backup wants the name of the file to write.\n");
         code = EX_USAGE;
-    } else if (code == EX_OK) {
+    } else if (code == EX_OK && !o.help) {
         enum err err =
             store_copy(options_config(&o)->server.data, str_c(o.operands[0]), show_progress, NULL, &e);
         if (isatty(STDERR_FILENO))
@@ -48,15 +44,11 @@ int restore_main(int argc, char **argv)
 {
     struct options o;
     struct error e = {0};
-    int code = options_read(&o, argc, argv, 1);
-    if (code == EX_OK && o.help) {
-        print_help("restore FILE [OPTIONS]",
-                   "Puts a backup in the place of the data folder's store. The server must be "
-                   "stopped. What was there is kept beside it.");
-    } else if (code == EX_OK && !o.operand_count) {
+    int code = options_read(&o, "restore", argc, argv);
+    if (code == EX_OK && !o.help && !o.operand_count) {
         fprintf(stderr, "eidolon: restore wants the name of the backup.\n");
         code = EX_USAGE;
-    } else if (code == EX_OK) {
+    } else if (code == EX_OK && !o.help) {
         enum err err = store_restore(options_config(&o)->server.data, str_c(o.operands[0]), &e);
         code = err == ERR_OK ? EX_OK : complain(&e);
         if (err == ERR_OK)
@@ -66,39 +58,68 @@ int restore_main(int argc, char **argv)
     return code;
 }
 
-int version_main(int argc, char **argv)
+void print_versions(void)
 {
-    (void)argc;
-    (void)argv;
     printf("eidolon %s\n", EIDOLON_VERSION);
     printf("libuv %s, %s, SQLite %s, libcurl %s, zlib %s\n", uv_version_string(),
            OpenSSL_version(OPENSSL_VERSION), sqlite3_libversion(),
            curl_version_info(CURLVERSION_NOW)->version, zlibVersion());
-    return EX_OK;
 }
 
-/* Texts made from the tables, for the documents, the web app and tests. */
-int print_main(int argc, char **argv)
+int version_main(int argc, char **argv)
+{
+    struct options o;
+    int code = options_read(&o, "version", argc, argv);
+    if (code == EX_OK && !o.help)
+        print_versions();
+    options_release(&o);
+    return code;
+}
+
+/* Texts made from the tables, for the documents, the web app, packages and tests. */
+static bool write_text(struct buf *to, const char *name)
 {
     static const struct {
-        const char *name, *what;
+        const char *name;
         void (*write)(struct buf *to);
     } texts[] = {
-        {"openapi", "the OpenAPI document", openapi_write},
-        {"types", "the web app's TypeScript types", typescript_write},
-        {"routes", "the route tables of docs/API.md", routes_write_markdown},
-        {"settings", "the tables of docs/OPERATIONS.md", config_write_markdown},
+        {"openapi", openapi_write},          {"types", typescript_write},
+        {"routes", routes_write_markdown},   {"settings", config_write_markdown},
+        {"man-list", usage_write_man_list},  {"completion-bash", usage_write_bash},
+        {"completion-zsh", usage_write_zsh}, {"completion-fish", usage_write_fish},
     };
-    for (size_t i = 0; argc == 1 && i < sizeof texts / sizeof *texts; i++) {
-        if (str_eq(str_c(argv[0]), str_c(texts[i].name))) {
-            CLEANUP_BUF struct buf text = BUF_INIT;
-            texts[i].write(&text);
-            fwrite(text.p, 1, text.n, stdout);
-            return EX_OK;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!strcmp(name, texts[i].name)) {
+            texts[i].write(to);
+            return true;
         }
     }
-    printf("Usage: eidolon print TEXT\n\n");
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        printf("  %-10s %s\n", texts[i].name, texts[i].what);
-    return argc == 1 && !str_eq(str_c(argv[0]), STR("--help")) ? EX_USAGE : EX_OK;
+    if (!strncmp(name, "man-", 4))
+        return usage_write_man(to, str_c(name + 4));
+    if (strcmp(name, "man") != 0)
+        return false;
+    CLEANUP_BUF struct buf pages = BUF_INIT;
+    usage_write_man_list(&pages);
+    struct str rest = buf_str(&pages), page;
+    while (str_cut(&rest, '\n', &page))
+        usage_write_man(to, page);
+    return true;
+}
+
+int print_main(int argc, char **argv)
+{
+    CLEANUP_BUF struct buf text = BUF_INIT;
+    struct options o;
+    int code = options_read(&o, "print", argc, argv);
+    if (code == EX_OK && !o.help && !o.operand_count) {
+        fprintf(stderr, "eidolon: print wants the name of a text; see `eidolon print --help`.\n");
+        code = EX_USAGE;
+    } else if (code == EX_OK && !o.help && !write_text(&text, o.operands[0])) {
+        fprintf(stderr, "eidolon: there is no text '%s' to print; see `eidolon print --help`.\n",
+                o.operands[0]);
+        code = EX_USAGE;
+    }
+    fwrite(text.p ? text.p : "", 1, text.n, stdout);
+    options_release(&o);
+    return code;
 }

@@ -222,15 +222,13 @@ static void look_at_engines(struct findings *f, const struct config *config)
 int doctor_main(int argc, char **argv)
 {
     struct options o;
-    int code = options_read(&o, argc, argv, 0);
-    if (code == EX_OK && o.help) {
-        print_help("doctor [OPTIONS]", "Says what is missing or wrong, and how to mend it.");
-    } else if (code == EX_OK) {
+    int code = options_read(&o, "doctor", argc, argv);
+    if (code == EX_OK && !o.help) {
         const struct config *config = options_config(&o);
         struct findings f = {.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
         const char *folder = arena_cstr(&o.arena, config->server.data);
         bool running = false;
-        version_main(0, NULL);
+        print_versions();
         look_at_folder(&f, folder, &running);
         look_at_space(&f, folder);
         look_at_store(&f, folder, running);

@@ -1,48 +1,52 @@
-/* The program: finds the command and runs it. Exit codes follow sysexits.h. See command.h. */
+/* The program: finds the command and runs it. Exit codes follow sysexits.h. See command.h and usage.def. */
 #include "app/command.h"
+#include "app/usage.h"
 
 #include "engine/model_inspect.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const struct command commands[] = {
-    {"serve", "run the server", serve_main},
-    {"backup", "write a consistent copy of the data to a file", backup_main},
-    {"restore", "put a backup in the place of the data", restore_main},
-    {"doctor", "say what is missing or wrong, and how to mend it", doctor_main},
-    {"version", "print the version, and those of the libraries", version_main},
-    {"print", "print a generated text: openapi, types, routes, settings", print_main},
-};
-
-static void usage(FILE *to)
+static bool is_help(const char *word)
 {
-    fprintf(to, "Eidolon: a home for AI personas.\n\nUsage: eidolon COMMAND [OPTIONS]\n\nCommands:\n");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "\n`eidolon COMMAND --help` says more.\n");
+    return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
+}
+
+static int usage(FILE *to, const char *group)
+{
+    CLEANUP_BUF struct buf text = BUF_INIT;
+    if (group)
+        usage_write_group(&text, group);
+    else
+        usage_write_all(&text);
+    fwrite(text.p, 1, text.n, to);
+    return to == stderr ? EX_USAGE : EX_OK;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        usage(stderr);
-        return EX_USAGE;
-    }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        usage(stdout);
-        return EX_OK;
-    }
+    int words = 0;
+    if (argc < 2)
+        return usage(stderr, NULL);
+    if (is_help(argv[1]))
+        return usage(stdout, NULL);
     if (!strcmp(argv[1], "--version"))
         argv[1] = "version";
     if (!strcmp(argv[1], MODEL_INSPECT_COMMAND) && argc == 3) /* what the server starts of itself */
         _exit(model_inspect_child(argv[2])); /* confined: exit() would do what is denied */
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (!strcmp(argv[1], commands[i].name))
-            return commands[i].run(argc - 2, argv + 2);
+    const struct usage *command = usage_find(argc - 1, argv + 1, &words);
+    if (command)
+        return command->run(argc - 1 - words, argv + 1 + words);
+    if (usage_is_group(argv[1])) {
+        if (argc < 3)
+            return usage(stderr, argv[1]);
+        if (is_help(argv[2]))
+            return usage(stdout, argv[1]);
+        fprintf(stderr, "eidolon: there is no command '%s %s'; `eidolon %s --help` lists them.\n", argv[1],
+                argv[2], argv[1]);
+    } else {
+        fprintf(stderr, "eidolon: there is no command '%s'; `eidolon --help` lists them.\n", argv[1]);
     }
-    fprintf(stderr, "eidolon: there is no command '%s'; `eidolon --help` lists them.\n", argv[1]);
     return EX_USAGE;
 }

@@ -4,12 +4,14 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 1 << 20 };
+enum { FILE_MAX = 1 << 20, HELP_COLUMNS = 100, HELP_LEAST = 50, HELP_MOST = 110 };
 
 int complain(const struct error *e)
 {
@@ -30,91 +32,148 @@ int complain(const struct error *e)
     return EX_SOFTWARE;
 }
 
-void print_help(const char *usage, const char *text)
+static int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int usage_error(const char *format, ...)
 {
-    printf("Usage: eidolon %s\n\n%s\n\n"
-           "Options of every command:\n"
-           "  --config FILE           settings in INI form; else eidolon.ini in the data folder, if it is "
-           "there\n"
-           "  --data DIR              the data folder (server.data)\n"
-           "  --SECTION.KEY=VALUE     any setting; also EIDOLON_SECTION_KEY in the environment\n"
-           "  --help                  this text\n",
-           usage, text);
+    va_list args;
+    fputs("eidolon: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return EX_USAGE;
 }
 
-static int add_flag(struct options *o, const char *key, const char *value)
+static int add_flag(struct options *o, char *flag)
 {
-    if (o->flag_count == OPTIONS_MAX) {
-        fprintf(stderr, "eidolon: more than %d options; put them into a file and name it with --config.\n",
-                OPTIONS_MAX);
-        return EX_USAGE;
-    }
-    o->flags[o->flag_count++] = (char *)arena_printf(&o->arena, "--%s=%s", key, value).p;
+    if (o->flag_count == OPTIONS_MAX)
+        return usage_error("more than %d options; put them into a file and name it with --config.",
+                           OPTIONS_MAX);
+    o->flags[o->flag_count++] = flag;
     return EX_OK;
 }
 
 /* Options that are short for a setting. */
 static const struct {
     const char *option, *key;
-} shorts[] = {{"--data", "server.data"}, {"--listen", "server.listen"}, {"--loops", "server.loops"}};
+} shorts[] = {{"data", "server.data"}, {"listen", "server.listen"}, {"loops", "server.loops"}};
 
-/* One of `shorts`, as "--data DIR" or "--data=DIR"; *used says how many arguments it took, 0: it is none of
- * them. */
-static int read_short(struct options *o, char **argv, int left, int *used)
+static int take_option(struct options *o, const struct usage_option *option, const char *value)
 {
-    *used = 0;
-    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++) {
-        size_t n = strlen(shorts[i].option);
-        if (strncmp(argv[0], shorts[i].option, n) != 0)
-            continue;
-        if (argv[0][n] == '=') {
-            *used = 1;
-            return add_flag(o, shorts[i].key, argv[0] + n + 1);
+    if (!strcmp(option->name, "help"))
+        o->help = true;
+    if (!strcmp(option->name, "config"))
+        o->config_file = value;
+    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
+        if (!strcmp(option->name, shorts[i].option))
+            return add_flag(o, (char *)arena_printf(&o->arena, "--%s=%s", shorts[i].key, value).p);
+    if (o->given_count == OPTIONS_MAX)
+        return add_flag(o, NULL);
+    o->given[o->given_count].option = option;
+    o->given[o->given_count++].value = value;
+    return EX_OK;
+}
+
+/* The option that this argument names: "--name", "--name=value", "-n" or "-nvalue"; *inside is the value that
+ * is in the argument, or NULL. */
+static const struct usage_option *find_option(const struct usage *u, const char *arg, const char **inside)
+{
+    const struct usage_option *option;
+    bool is_long = arg[1] == '-';
+    *inside = NULL;
+    for (size_t i = 0; (option = usage_option_at(u, i)); i++) {
+        size_t n = strlen(option->name);
+        if (is_long && !strncmp(arg + 2, option->name, n) && (arg[2 + n] == '\0' || arg[2 + n] == '=')) {
+            *inside = arg[2 + n] ? arg + 3 + n : NULL;
+            return option;
         }
-        if (argv[0][n] != '\0')
-            continue;
-        if (left < 2) {
-            fprintf(stderr, "eidolon: %s wants a value after it.\n", shorts[i].option);
-            return EX_USAGE;
+        if (!is_long && option->letter && arg[1] == option->letter && (!arg[2] || option->value[0])) {
+            *inside = arg[2] ? arg + 2 : NULL;
+            return option;
         }
-        *used = 2;
-        return add_flag(o, shorts[i].key, argv[1]);
+    }
+    return NULL;
+}
+
+/* One argument that begins with a dash, with its value where it has one; *used says how many it took. */
+static int read_option(struct options *o, char **argv, int left, int *used)
+{
+    const char *inside;
+    const struct usage_option *option = find_option(o->command, argv[0], &inside);
+    *used = 1;
+    if (!option && strchr(argv[0], '.') && strchr(argv[0], '='))
+        return add_flag(o, argv[0]);
+    if (!option)
+        return usage_error("`eidolon %s` does not know the option '%s'; see `eidolon %s --help`.",
+                           o->command->name, argv[0], o->command->name);
+    if (!option->value[0]) {
+        if (inside)
+            return usage_error("--%s takes no value.", option->name);
+        return take_option(o, option, "");
+    }
+    if (inside)
+        return take_option(o, option, inside);
+    if (left < 2)
+        return usage_error("--%s wants a value after it (%s).", option->name, option->value);
+    *used = 2;
+    return take_option(o, option, argv[1]);
+}
+
+static int read_arguments(struct options *o, int argc, char **argv)
+{
+    bool only_operands = false;
+    o->operands = arena_array(&o->arena, const char *, (size_t)argc + 1);
+    for (int i = 0; i < argc;) {
+        int used = 1, code = EX_OK;
+        if (!only_operands && !strcmp(argv[i], "--"))
+            only_operands = true;
+        else if (!only_operands && argv[i][0] == '-' && argv[i][1])
+            code = read_option(o, argv + i, argc - i, &used);
+        else if (o->command->most >= 0 && o->operand_count >= (size_t)o->command->most)
+            code = usage_error("'%s' is one argument too many; see `eidolon %s --help`.", argv[i],
+                               o->command->name);
+        else
+            o->operands[o->operand_count++] = argv[i];
+        if (code != EX_OK)
+            return code;
+        i += used;
     }
     return EX_OK;
 }
 
-static int read_arguments(struct options *o, int argc, char **argv, size_t operands)
+const char *option_value(const struct options *o, const char *name)
 {
-    for (int i = 0; i < argc;) {
-        int used = 0, code = read_short(o, argv + i, argc - i, &used);
-        if (code != EX_OK)
-            return code;
-        if (used) {
-            i += used;
-        } else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            o->help = true;
-            i++;
-        } else if (!strcmp(argv[i], "--config") && i + 1 < argc) {
-            o->config_file = argv[i + 1];
-            i += 2;
-        } else if (!strncmp(argv[i], "--config=", 9)) {
-            o->config_file = argv[i++] + 9;
-        } else if (argv[i][0] == '-' && argv[i][1] && strchr(argv[i], '.') && strchr(argv[i], '=')) {
-            if (o->flag_count == OPTIONS_MAX)
-                return add_flag(o, "", "");
-            o->flags[o->flag_count++] = argv[i++];
-        } else if (argv[i][0] == '-' && argv[i][1]) {
-            fprintf(stderr, "eidolon: the option '%s' is not known here, or lacks its value; see --help.\n",
-                    argv[i]);
-            return EX_USAGE;
-        } else if (o->operand_count < operands) {
-            o->operands[o->operand_count++] = argv[i++];
-        } else {
-            fprintf(stderr, "eidolon: '%s' is one argument too many; see --help.\n", argv[i]);
-            return EX_USAGE;
-        }
+    const char *value = NULL;
+    for (size_t i = 0; i < o->given_count; i++)
+        if (!strcmp(o->given[i].option->name, name))
+            value = o->given[i].value;
+    return value;
+}
+
+const char *option_next(const struct options *o, const char *name, size_t *at)
+{
+    while (*at < o->given_count) {
+        size_t i = (*at)++;
+        if (!strcmp(o->given[i].option->name, name))
+            return o->given[i].value;
     }
-    return EX_OK;
+    return NULL;
+}
+
+static void show_help(const struct usage *u)
+{
+    CLEANUP_BUF struct buf text = BUF_INIT;
+    struct winsize size = {0};
+    unsigned columns = HELP_COLUMNS;
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > HELP_LEAST)
+        columns = size.ws_col < HELP_MOST ? size.ws_col : HELP_MOST;
+    usage_write_help(&text, u, columns);
+    if (!strcmp(u->name, "serve")) {
+        buf_add(&text, STR("\nSettings:\n"));
+        config_write_help(&text);
+    }
+    fwrite(text.p, 1, text.n, stdout);
 }
 
 static enum err read_whole(struct options *o, const char *path, struct str *out, struct error *e)
@@ -150,12 +209,14 @@ static const char *data_folder(struct options *o)
     return folder;
 }
 
-int options_read(struct options *o, int argc, char **argv, size_t operands)
+int options_read(struct options *o, const char *command, int argc, char **argv)
 {
     extern char **environ;
     struct error e = {0};
-    *o = (struct options){0};
-    int code = read_arguments(o, argc, argv, operands);
+    *o = (struct options){.command = usage_named(command)};
+    int code = read_arguments(o, argc, argv);
+    if (code == EX_OK && o->help)
+        show_help(o->command);
     if (code != EX_OK || o->help)
         return code;
     struct str text = STR_NONE;

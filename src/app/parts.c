@@ -76,8 +76,11 @@ static enum err make_folder(const char *folder, struct error *e)
                      folder, strerror(errno));
 }
 
-static unsigned loop_threads(const struct config *config)
+static unsigned loop_threads(const struct parts *p)
 {
+    const struct config *config = options_config(p->options);
+    if (p->local)
+        return 1; /* it serves one command */
     if (config->server.loops > 0)
         return (unsigned)config->server.loops;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -243,8 +246,22 @@ static enum err listen_on(struct parts *p, struct str address, struct error *e)
     return err;
 }
 
+/* The data folder's own socket, for the commands of the owner. Whoever opens it holds the store's lock, so
+ * what lies there of an earlier run is stale. */
+static enum err open_data_socket(struct parts *p, struct error *e)
+{
+    enum err err = socket_of_folder(&p->socket, options_config(p->options)->server.data, e);
+    if (err == ERR_OK)
+        err = net_listen_unix(p->net, p->socket.path, S_IRUSR | S_IWUSR, api_http(p->api),
+                              &p->socket_listener, e);
+    return err;
+}
+
 static enum err open_listeners(struct parts *p, struct error *e)
 {
+    if (p->local)
+        return open_data_socket(p, e);
+    struct error complaint = {0};
     const struct config *config = options_config(p->options);
     enum err err = net_listen_inherited(p->net, api_http(p->api), p->tls, &p->inherited, e);
     /* With sockets of the service manager, only addresses that were really asked for are opened besides. */
@@ -257,6 +274,8 @@ static enum err open_listeners(struct parts *p, struct error *e)
         if (err == ERR_OK)
             p->listener_count++;
     }
+    if (err == ERR_OK && open_data_socket(p, &complaint) != ERR_OK)
+        log_warn("app", "commands on this data folder will not reach this server: %s", complaint.message);
     return err;
 }
 
@@ -331,12 +350,13 @@ static void *check_store(void *arg)
 enum err parts_open(struct parts *p, struct error *e)
 {
     char folder[4096];
+    p->socket.folder_fd = -1;
     str_copy(folder, sizeof folder, options_config(p->options)->server.data);
     enum err err = make_folder(folder, e);
     if (err == ERR_OK)
         err = open_stores(p, folder, e);
     if (err == ERR_OK)
-        err = loops_new(loop_threads(options_config(p->options)), &p->loops, e);
+        err = loops_new(loop_threads(p), &p->loops, e);
     if (err == ERR_OK) {
         p->workers = workers_new((unsigned)options_config(p->options)->server.workers);
         err = open_organs(p, folder, e);
@@ -440,6 +460,7 @@ void parts_close(struct parts *p)
         loops_stop(p->loops);
     if (p->net)
         net_free(p->net);
+    socket_release(&p->socket);
     if (p->api)
         api_free(p->api);
     if (p->rooms)

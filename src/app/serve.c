@@ -10,20 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void help(void)
-{
-    print_help("serve [--listen ADDR:PORT]... [--loops N] [OPTIONS]",
-               "Runs the server until it is told to stop (SIGTERM, Ctrl-C). SIGHUP reads the TLS certificate "
-               "again.\n\n"
-               "  --listen ADDR:PORT      where to listen (server.listen); port 0 takes a free one; may be "
-               "repeated\n"
-               "  --loops N               event loop threads (server.loops)\n\n"
-               "Settings:");
-    CLEANUP_BUF struct buf settings = BUF_INIT;
-    config_write_help(&settings);
-    printf("\n%.*s", STR_ARG(buf_str(&settings)));
-}
-
 /* Many idle sockets need many descriptors; the soft limit is often 1024 while the hard one allows more. */
 static void raise_descriptor_limit(void)
 {
@@ -82,10 +68,8 @@ int serve_main(int argc, char **argv)
     struct parts parts = {.options = &options};
     struct error e = {0};
     sigset_t signals;
-    int code = options_read(&options, argc, argv, 0);
+    int code = options_read(&options, "serve", argc, argv);
     if (code != EX_OK || options.help) {
-        if (options.help)
-            help();
         options_release(&options);
         return code;
     }

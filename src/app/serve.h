@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "app/command.h"
+#include "app/socket.h"
 #include "engine/engine.h"
 #include "engine/llama.h"
 #include "loop/workers.h"
@@ -37,7 +38,10 @@ struct parts {
     struct net_listener *listeners[LISTENERS_MAX];
     size_t listener_count;
     unsigned inherited; /* sockets that systemd passed */
-    bool running;       /* the loops run */
+    bool local;         /* set before opening: only the data folder's socket is listened on (home.h) */
+    struct data_socket socket;
+    struct net_listener *socket_listener;
+    bool running; /* the loops run */
     pthread_t checker;
     bool checking;
 };

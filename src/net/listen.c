@@ -78,10 +78,24 @@ static void refuse_fd(struct net_loop *nl, int fd, bool tls)
     close(fd);
 }
 
+/* Whether the process at the other end of a Unix socket runs as we do, or as root. */
+static bool is_own(int fd)
+{
+    struct ucred peer = {0};
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == geteuid() || peer.uid == 0);
+}
+
 static void welcome(struct listener_part *part, int fd) LOOP
 {
     struct net_loop *nl = part->nl;
     struct net_listener *l = part->listener;
+    if (l->own_only && !is_own(fd)) {
+        COUNT(nl, refused, 1);
+        close(fd);
+        return;
+    }
     if (!admit(nl)) {
         refuse_fd(nl, fd, l->tls != NULL);
         return;
@@ -196,12 +210,14 @@ static void describe(struct net_listener *l)
     snprintf(l->address, sizeof l->address, six ? "[%s]:%u" : "%s:%u", host, l->port);
 }
 
-static struct net_listener *start(struct net *net, int fd, const struct http_app *app, struct net_tls *tls)
+static struct net_listener *start(struct net *net, int fd, const struct http_app *app, struct net_tls *tls,
+                                  bool own_only)
 {
     struct net_listener *l = heap_alloc(sizeof *l + net->part_count * sizeof l->parts[0]);
     l->fd = fd;
     l->app = app;
     l->tls = tls;
+    l->own_only = own_only;
     describe(l);
     l->next = net->listeners;
     net->listeners = l;
@@ -267,7 +283,7 @@ enum err net_listen_tcp(struct net *net, const char *address, const struct http_
         if (fd >= 0)
             close(fd);
     } else {
-        *out = start(net, fd, app, tls);
+        *out = start(net, fd, app, tls, false);
     }
     freeaddrinfo(list);
     return err;
@@ -311,7 +327,7 @@ enum err net_listen_unix(struct net *net, const char *path, unsigned mode, const
             close(fd);
         return err;
     }
-    *out = start(net, fd, app, NULL);
+    *out = start(net, fd, app, NULL, !(mode & (S_IRWXG | S_IRWXO)));
     (*out)->unix_path = heap_cstr(str_c(path));
     return ERR_OK;
 }
@@ -335,7 +351,7 @@ enum err net_listen_inherited(struct net *net, const struct http_app *app, struc
                              fd);
         fcntl(fd, F_SETFD, FD_CLOEXEC);
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-        struct net_listener *l = start(net, fd, app, tls);
+        struct net_listener *l = start(net, fd, app, tls, false);
         if (!l->port)
             l->tls = NULL;
         ++*count;

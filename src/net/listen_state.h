@@ -17,6 +17,7 @@ struct net_listener {
     uint16_t port;
     char address[144];
     char *unix_path; /* removed at the end */
+    bool own_only;   /* a Unix socket whose peers must be this server's own user, or root */
     const struct http_app *app;
     struct net_tls *tls;
     atomic_uint parts_open;
