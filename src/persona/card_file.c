@@ -38,6 +38,15 @@ enum err card_count(struct card_reader *r, uint64_t bytes, uint64_t packed, cons
     return ERR_OK;
 }
 
+static bool is_clean(struct card_reader *r, struct str bytes)
+{
+    struct card_file aside = {0};
+    struct card_reader inner = {.arena = r->arena, .limits = r->limits, .out = &aside, .depth = 1};
+    struct str picture;
+    return str_starts(bytes, STR(PNG_MARK)) && card_png_strip(&inner, bytes, &picture) == ERR_OK &&
+           picture.n == bytes.n;
+}
+
 enum err card_add_part(struct card_reader *r, enum card_role role, struct str uri, struct str bytes)
 {
     struct card_file *out = r->out;
@@ -53,7 +62,7 @@ enum err card_add_part(struct card_reader *r, enum card_role role, struct str ur
         out->parts = grown;
         r->part_cap = cap;
     }
-    out->parts[out->part_count++] = (struct card_part){role, uri, STR_NONE, bytes};
+    out->parts[out->part_count++] = (struct card_part){role, uri, STR_NONE, bytes, is_clean(r, bytes)};
     return ERR_OK;
 }
 

@@ -51,6 +51,7 @@ struct card_part {
     struct str uri;  /* as in the text; CARD_KEPT: the path in the zip */
     struct str head; /* of what was a data: address: "data:image/png;base64,"; else empty */
     struct str bytes;
+    bool clean; /* a PNG that is whole, without card chunks, and ends with its IEND */
 };
 
 struct card_file {

@@ -122,11 +122,7 @@ void personas_import(struct personas *ps, struct personas_op *op)
     struct deed *d = deed_new(ps, op);
     struct str body = str_trim(op->body);
     enum err err;
-    if (str_starts(op->body, STR("\x89PNG")) || str_starts(op->body, STR("PK\x03\x04")))
-        err = error_set(
-            &op->error, ERR_NOT_IMPLEMENTED,
-            "Cards in PNG and CHARX files cannot be read yet; export the card as JSON and import that.");
-    else if (str_empty(body) || (body.p[0] != '{' && !str_starts(body, STR("\xef\xbb\xbf"))))
+    if (str_empty(body) || (body.p[0] != '{' && !str_starts(body, STR("\xef\xbb\xbf"))))
         err = error_set(&op->error, ERR_UNSUPPORTED_TYPE,
                         "This is no character card; send a V1, V2 or V3 card as JSON.");
     else
@@ -137,6 +133,13 @@ void personas_import(struct personas *ps, struct personas_op *op)
         refuse(d, err);
     else
         write_new(d);
+}
+
+void personas_add(struct personas *ps, struct personas_op *op)
+{
+    struct deed *d = deed_new(ps, op);
+    d->persona = persona_copy(op->arena, op->given);
+    write_new(d);
 }
 
 /* ---- changing what is there ---- */
@@ -188,9 +191,13 @@ static void update_found(struct deed *d)
     struct personas_op *op = d->op;
     if (!fresh(d))
         return;
-    enum err err = parse_body(op, false, &body);
+    enum err err = ERR_OK;
     d->before = persona_copy(op->arena, d->persona);
-    if (err == ERR_OK)
+    if (op->change)
+        op->change(op->arena, d->persona, op->change_arg);
+    else
+        err = parse_body(op, false, &body);
+    if (err == ERR_OK && !op->change)
         err = persona_apply(op->arena, d->persona, body, d->how, &op->error);
     if (err != ERR_OK) {
         deed_fail(d, err, &op->error);
@@ -220,6 +227,11 @@ void personas_update(struct personas *ps, struct personas_op *op, enum persona_c
     struct deed *d = deed_new(ps, op);
     d->how = how;
     deed_find(d, op->key, false, update_found);
+}
+
+void personas_change(struct personas *ps, struct personas_op *op)
+{
+    deed_find(deed_new(ps, op), op->key, false, update_found);
 }
 
 static void deleted(struct store_op *op)

@@ -42,10 +42,14 @@ struct persona_row {
 
 struct personas_op {
     /* what is asked; a call says which it reads */
-    struct str key;      /* id (its text) or slug */
-    struct str body;     /* JSON */
-    struct str if_match; /* an ETag, "*" or empty */
-    struct id owner;     /* of a new persona; none: the options' */
+    struct str key;              /* id (its text) or slug */
+    struct str body;             /* JSON */
+    struct str if_match;         /* an ETag, "*" or empty */
+    struct id owner;             /* of a new persona; none: the options' */
+    const struct persona *given; /* add: the persona, without id, slug and times */
+    /* change: called with what is there, on the calling loop; may be called again after a lost race */
+    void (*change)(struct arena *a, struct persona *p, void *arg);
+    void *change_arg;
     struct store_idem
         *idem;        /* create, duplicate, import: stored with the effect, its result the id; or NULL */
     bool deleted;     /* get, list: also the deleted that can be restored */
@@ -95,9 +99,12 @@ void personas_delete(struct personas *ps, struct personas_op *op) LOOP;
 void personas_restore(struct personas *ps, struct personas_op *op) LOOP;
 /* A copy with a new id and slug, named "NAME (copy)" unless the body says {"name":…}. */
 void personas_duplicate(struct personas *ps, struct personas_op *op) LOOP;
-/* Body: a card. PNG and CHARX are refused with ERR_NOT_IMPLEMENTED, anything else with ERR_UNSUPPORTED_TYPE.
- */
+/* Body: a card as JSON; anything else is refused with ERR_UNSUPPORTED_TYPE (card_import.h takes files). */
 void personas_import(struct personas *ps, struct personas_op *op) LOOP;
+/* Keeps a persona that was read elsewhere (op->given). */
+void personas_add(struct personas *ps, struct personas_op *op) LOOP;
+/* Changes one by op->change instead of a body, as personas_update() does. */
+void personas_change(struct personas *ps, struct personas_op *op) LOOP;
 
 /* Puts the shipped cast into the store: what is missing comes, what nobody touched is brought up to date,
  * what was edited or deleted stays so. `op` carries arena and done; its count says how many were written. */

@@ -181,8 +181,8 @@ static void imports(void **state)
     CLEANUP_BUF struct buf b = BUF_INIT;
     persona_card_write(&b, ask->op.persona);
     assert_true(str_find(buf_str(&b), STR("\"x\":1E400")) != SIZE_MAX);
-    expect(run(0, personas_import, "", "\x89PNG\r\n", ""), ERR_NOT_IMPLEMENTED);
-    expect(run(0, personas_import, "", "PK\x03\x04", ""), ERR_NOT_IMPLEMENTED);
+    expect(run(0, personas_import, "", "\x89PNG\r\n", ""), ERR_UNSUPPORTED_TYPE);
+    expect(run(0, personas_import, "", "PK\x03\x04", ""), ERR_UNSUPPORTED_TYPE);
     expect(run(0, personas_import, "", "hello", ""), ERR_UNSUPPORTED_TYPE);
     expect(run(0, personas_import, "", "{\"a\":1}", ""), ERR_INVALID);
 }
