@@ -1,5 +1,6 @@
 /* Listings of personas, and making old ones anew; see listing.h. */
 #include "persona/listing.h"
+#include "persona/files.h"
 
 #include "base/fold.h"
 #include "base/utf8.h"
@@ -72,7 +73,7 @@ static struct str brief(struct arena *a, const struct persona *p, const struct j
         jw_string(&w, p->tags.v[i]);
     jw_end_array(&w);
     write_label(&w, "creator", extra(extras, "creator"));
-    jw_kv_null(&w, "portrait");
+    write_label(&w, "portrait", persona_portrait_address(a, p));
     write_label(&w, "engine", p->engine);
     jw_kv_bool(&w, "adult", persona_is_adult(p));
     jw_kv_bool(&w, "favourite", p->favourite);
