@@ -14,8 +14,8 @@
 #include "persona/tokens.h"
 
 const char *const prompt_part_names[PART_COUNT] = {
-    "system", "persona",  "mood",     "boundaries", "lore",
-    "blocks", "memories", "examples", "transcript", "post_history",
+    "system", "persona",  "profile",  "mood",   "boundaries", "lore",
+    "blocks", "memories", "examples", "limits", "transcript", "post_history",
 };
 
 /* An older message that does not fit is cut rather than dropped where it is large and this much room is left.
@@ -121,7 +121,17 @@ static void write_fixed(struct work *w)
                                           "Your mood right now: %.*s. Let it colour how you speak; do not "
                                           "announce it.",
                                           STR_ARG(w->in->mood));
+    if (w->in->profile.n) {
+        add_section(&b, NULL, fill(w, STR("About {{user}}:"), STR_NONE));
+        buf_add_char(&b, '\n');
+        buf_add(&b, str_trim(fill(w, w->in->profile, STR_NONE)));
+        w->part[PART_PROFILE] = take(w, &b);
+    }
     add_list(w, &b, "Your boundaries:", &p->boundaries);
+    if (w->in->limits) {
+        add_list(w, &b, "You keep away from:", &p->content.avoid_themes);
+        w->part[PART_LIMITS] = limits_text(w->arena, w->in->limits, p);
+    }
     w->part[PART_BOUNDARIES] = take(w, &b);
     add_section(&b, NULL, fill(w, p->post_history, STR_NONE));
     add_section(&b, NULL, fill(w, w->in->instruction, STR_NONE));
@@ -214,13 +224,14 @@ static size_t message_tokens(struct str text)
 /* Weighs what must be there; where it is too much, the larger of persona and newest message is cut. */
 static struct str fit_fixed(struct work *w, size_t budget)
 {
-    static const enum prompt_part fixed[] = {PART_SYSTEM, PART_PERSONA, PART_MOOD, PART_BOUNDARIES};
+    static const enum prompt_part fixed[] = {PART_SYSTEM, PART_PERSONA,    PART_PROFILE,
+                                             PART_MOOD,   PART_BOUNDARIES, PART_LIMITS};
     struct str newest = w->in->turn_count ? turn_text(w, &w->in->turns[w->in->turn_count - 1]) : STR_NONE;
     size_t own = PROMPT_MESSAGE_TOKENS, last = w->in->turn_count ? message_tokens(newest) : 0;
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         own += weigh(w, fixed[i]);
     if (w->post.n)
-        w->out->parts[PART_POST_HISTORY] = message_tokens(w->post);
+        w->out->parts[PART_POST_HISTORY] = message_tokens(w->post) + w->out->parts[PART_LIMITS];
     size_t room = minus(budget, w->out->parts[PART_POST_HISTORY]);
     if (own + last <= room) {
         w->left = room - own - last;
@@ -289,10 +300,19 @@ static void add_persona(struct work *w, struct buf *b)
     add_section(b, NULL, lore[LORE_AFTER_CHAR]);
 }
 
+/* Post-history and instructions, and after them the limits again. */
+static struct str closing(struct work *w)
+{
+    CLEANUP_BUF struct buf b = BUF_INIT;
+    add_section(&b, NULL, w->post);
+    add_section(&b, NULL, w->part[PART_LIMITS]);
+    return arena_str(w->arena, buf_str(&b));
+}
+
 static struct str opening(struct work *w)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
-    for (int part = PART_SYSTEM; part <= PART_EXAMPLES; part++) {
+    for (int part = PART_SYSTEM; part <= PART_LIMITS; part++) {
         if (part == PART_PERSONA) {
             add_persona(w, &b);
             continue;
@@ -368,7 +388,7 @@ void persona_compose(struct arena *a, const struct prompt_input *in, struct prom
     out->messages = slots + first;
     out->count = out->turns_kept + 1;
     if (w.post.n)
-        out->messages[out->count++] = (struct prompt_message){.role = PROMPT_SYSTEM, .text = w.post};
+        out->messages[out->count++] = (struct prompt_message){.role = PROMPT_SYSTEM, .text = closing(&w)};
     insert_lore(&w);
     out->tokens = PROMPT_MESSAGE_TOKENS;
     for (int part = 0; part < PART_COUNT; part++)

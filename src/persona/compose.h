@@ -2,9 +2,10 @@
  * Composing: from a persona, a mood, what is remembered and what was said, to the messages an engine is sent.
  *
  * One system message holds, in this order: the system prompt (the persona's, or the house's), description,
- * personality, scenario, traits in words, goals, mood, boundaries, core blocks, recalled memories with their
- * dates, example dialogue; then comes the transcript, oldest first; then, as a closing system message, the
- * post-history instructions.
+ * personality, scenario, traits in words, goals, who the person is (their profile), mood, boundaries, core
+ * blocks, recalled memories with their dates, example dialogue, and last the limits (limits.h); then comes
+ * the transcript, oldest first; then, as a closing system message, the post-history instructions, and the
+ * limits once more, so that nothing of a card stands behind them.
  *
  * Lore stands where its entries say: before or after what describes the persona, around the example dialogue,
  * or as messages of its own within the transcript (lore_place.h).
@@ -22,8 +23,8 @@
 #ifndef EIDOLON_PERSONA_COMPOSE_H
 #define EIDOLON_PERSONA_COMPOSE_H
 
+#include "persona/limits.h"
 #include "persona/lore.h"
-#include "persona/persona.h"
 
 enum prompt_role { PROMPT_SYSTEM, PROMPT_USER, PROMPT_ASSISTANT };
 
@@ -41,9 +42,11 @@ struct prompt_memory {
 
 struct prompt_input {
     const struct persona *persona;
-    struct str user;          /* the person's name, or empty: "the user" is then said */
-    struct str mood;          /* in words, or empty */
-    const struct str *others; /* names of other members, in a group */
+    struct str user;                     /* the person's name, or empty: "the user" is then said */
+    struct str profile;                  /* who the person says to be, or empty */
+    const struct content_limits *limits; /* NULL: none are said (greetings) */
+    struct str mood;                     /* in words, or empty */
+    const struct str *others;            /* names of other members, in a group */
     size_t other_count;
     const struct str *blocks; /* core blocks' texts */
     size_t block_count;
@@ -64,12 +67,14 @@ enum { PROMPT_BUDGET = 6000 };
 enum prompt_part {
     PART_SYSTEM,
     PART_PERSONA, /* description, personality, scenario, traits, goals */
+    PART_PROFILE,
     PART_MOOD,
     PART_BOUNDARIES,
     PART_LORE, /* in several places, also between messages */
     PART_BLOCKS,
     PART_MEMORIES,
     PART_EXAMPLES,
+    PART_LIMITS, /* the last of the opening message */
     PART_TRANSCRIPT,
     PART_POST_HISTORY,
     PART_COUNT

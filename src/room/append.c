@@ -55,7 +55,7 @@ void room_append_head(struct room *room, struct room_append *append)
         .title = arena_str(&s->op.arena, room->title),
         .state = str_c(room_state_names[room->state]),
         .members = arena_str(&s->op.arena, buf_str(&members)),
-        .settings = STR("{}"),
+        .settings = arena_str(&s->op.arena, room_settings(room)),
         .external = arena_str(&s->op.arena, room->external),
         .created_ms = room->created_ms,
         .updated_ms = clock_wall_ms(),

@@ -113,6 +113,7 @@ void room_head_read(struct room *room, const struct room_row *row)
     room->title = heap_str(row->title);
     free((char *)room->external.p);
     room->external = heap_str(row->external);
+    room_settings_read(room, row->settings);
     room->owner = row->owner;
     room->head = row->head_seq;
     room->cleared = row->cleared_seq;

@@ -66,6 +66,8 @@ struct room {
     unsigned waiting_count;
 
     struct str title, external; /* heap */
+    struct str settings;        /* heap: a JSON object, or empty; settings.c */
+    struct id profile;          /* of settings: who the owner is here; none: the default profile */
     enum room_state state;
     uint64_t head, cleared, version;
     int64_t created_ms, updated_ms, deleted_ms;
@@ -136,6 +138,14 @@ const struct said *room_said_at(const struct room *room, uint64_t seq) LOOP;
 uint64_t room_leaf(const struct room *room) LOOP; /* seq of the newest message that is not hidden; 0: none */
 /* From `leaf` back along parents; fills `out` oldest first, without deleted ones. */
 size_t room_branch(const struct room *room, uint64_t leaf, const struct said **out, size_t max) LOOP;
+
+/* settings.c: the JSON object of the head's settings. What is not asked for by name stays as it was. */
+struct str room_settings(const struct room *room) LOOP; /* never empty */
+void room_settings_read(struct room *room, struct str settings) LOOP;
+void room_setting_set(struct room *room, const char *name,
+                      struct str json) LOOP; /* "" or "null": takes it out */
+struct str room_setting(const struct room *room, struct arena *a,
+                        const char *name) LOOP; /* JSON; empty: not there */
 
 /* append.c: one transaction. The caller adds rows (texts in the append's arena) and sends; `committed` is
  * called on the home loop afterwards, also when the store refused (store.op.err). room is NULL only if it

@@ -201,6 +201,7 @@ void room_free(struct room *room)
     free(room->said);
     room_members_release(room);
     free((char *)room->title.p);
+    free((char *)room->settings.p);
     free((char *)room->external.p);
     free(room);
 }
