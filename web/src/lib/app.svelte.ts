@@ -1,9 +1,16 @@
 // What every page shares: who is here, which rooms and personas there are, whether a model is configured, the theme,
 // and short notices. Loaded once, kept up by whoever changes something.
+//
+// There may be twenty thousand personas: only the first few are loaded here (`personas`, favourites and the newest
+// first), the others when somebody asks for them by id or slug (`persona`, `whole`) or looks for them (gallery).
+import type { Component } from 'svelte';
+import { SvelteMap } from 'svelte/reactivity';
 import { all, get, send, hooks, errorText } from './api';
+import { filled, gist } from './format';
 import { connection } from './socket.svelte';
 import { keep, recall } from './storage';
-import type { Engine, Persona, Provider, Room, Session } from './generated/types';
+import type { Engine, List, Provider, Room, Session } from './generated/types';
+import type { ContentLimits, PersonaSummary, WholePersona } from './shapes';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -16,9 +23,35 @@ export interface Notice {
 
 const NOTICE_MS = 6_000;
 const NOTICE_WITH_ACTION_MS = 10_000;
+const TAGLINE = 160;
+/* Personas that the side, the beginning and the switcher show without a search. */
+export const FIRST_PERSONAS = 60;
+
+/* What a list shows of a persona. */
+export function summaryOf(persona: WholePersona | PersonaSummary): PersonaSummary {
+    if ('tagline' in persona) return persona;
+    return {
+        id: persona.id,
+        slug: persona.slug,
+        name: persona.name,
+        tagline: gist(filled(persona.description, persona.name), TAGLINE),
+        tags: persona.tags,
+        creator: persona.creator ?? null,
+        portrait: persona.portrait ?? null,
+        engine: persona.engine,
+        adult: persona.content?.adult ?? false,
+        favourite: persona.favourite ?? false,
+        created_at: persona.created_at,
+        updated_at: persona.updated_at,
+        version: persona.version,
+        deleted_at: persona.deleted_at,
+    };
+}
 
 class App {
-    personas = $state<Persona[]>([]);
+    personas = $state<PersonaSummary[]>([]);
+    /* How many there are altogether. */
+    personaCount = $state(0);
     rooms = $state<Room[]>([]);
     providers = $state<Provider[]>([]);
     engines = $state<Engine[]>([]);
@@ -33,7 +66,18 @@ class App {
     name = $state('');
     credential = $state<Session['credential']>('none');
 
+    /* What works on while one goes from page to page (the import): whoever begins it puts it here. */
+    panel = $state.raw<Component | null>(null);
+    /* What the owner allows; null until it is known. */
+    limits = $state<ContentLimits | null>(null);
+    /* Counts the changes of personas; a list that shows them looks at it. */
+    personasChanged = $state(0);
+
     private nextNotice = 1;
+    private known = new SvelteMap<string, PersonaSummary>();
+    private ids = new SvelteMap<string, string>();
+    private wholes = new SvelteMap<string, WholePersona>();
+    private asked = new Set<string>();
 
     modelConfigured = $derived.by(() => {
         const real = new Set(this.providers.filter((provider) => provider.type !== 'scripted').map((provider) => provider.name));
@@ -46,7 +90,7 @@ class App {
 
     async load(): Promise<void> {
         try {
-            const lists = Promise.all([all<Persona>('/api/personas'), all<Room>('/api/rooms')]);
+            const lists = Promise.all([this.firstPersonas(), all<Room>('/api/rooms')]);
             /* Asked at the same time; whether it matters that they failed, the session tells first. */
             lists.catch(() => {});
             const session = await get<Session>('/api/session');
@@ -56,14 +100,13 @@ class App {
                 return;
             }
             this.name = session.name;
-            const [personas, rooms] = await lists;
-            this.personas = personas;
-            this.rooms = rooms;
+            [, this.rooms] = await lists;
             this.loaded = true;
             this.problem = null;
             this.signedOut = false;
             connection.start();
             void this.loadEngines();
+            void this.attempt(() => this.loadLimits());
         } catch (cause) {
             this.problem = errorText(cause);
         }
@@ -77,6 +120,15 @@ class App {
         }
     }
 
+    async loadLimits(): Promise<void> {
+        this.limits = await get<ContentLimits>('/api/content-limits');
+    }
+
+    /* Whether the owner said to be an adult. */
+    get adult(): boolean {
+        return this.limits?.adult ?? false;
+    }
+
     async refreshRooms(): Promise<void> {
         try {
             this.rooms = await all<Room>('/api/rooms');
@@ -85,25 +137,90 @@ class App {
         }
     }
 
-    persona(idOrSlug: string | undefined): Persona | undefined {
-        return this.personas.find((persona) => persona.id === idOrSlug || persona.slug === idOrSlug);
+    private async firstPersonas(): Promise<void> {
+        const page = await get<List<PersonaSummary | WholePersona> & { total?: number }>(`/api/personas?fields=summary&sort=-updated&limit=${FIRST_PERSONAS}&total=true`);
+        const list = page.data.map(summaryOf);
+        for (const persona of list) this.learn(persona);
+        this.personas = list.sort((a, b) => Number(b.favourite) - Number(a.favourite));
+        this.personaCount = page.total ?? list.length;
+    }
+
+    /* After many changed at once. */
+    async refreshPersonas(): Promise<void> {
+        await this.attempt(() => this.firstPersonas());
+        this.personasChanged++;
+    }
+
+    /* Keeps what was read, so that faces and names are there without asking. */
+    learn(persona: PersonaSummary): void {
+        this.known.set(persona.id, persona);
+        this.ids.set(persona.slug, persona.id);
+    }
+
+    /* What is known of a persona, at once; one that is not known yet is asked for, and appears. */
+    persona(idOrSlug: string | undefined): PersonaSummary | undefined {
+        if (!idOrSlug) return undefined;
+        const found = this.met(idOrSlug);
+        if (!found) void this.ask(idOrSlug);
+        return found;
+    }
+
+    /* The same without asking. */
+    met(idOrSlug: string | undefined): PersonaSummary | undefined {
+        return this.known.get(idOrSlug ?? '') ?? this.known.get(this.ids.get(idOrSlug ?? '') ?? '');
+    }
+
+    /* All of a persona; asked for once. */
+    whole(id: string | undefined): WholePersona | undefined {
+        if (!id) return undefined;
+        const found = this.wholes.get(id);
+        if (!found) void this.ask(id);
+        return found;
+    }
+
+    private async ask(idOrSlug: string): Promise<void> {
+        if (this.asked.has(idOrSlug)) return;
+        this.asked.add(idOrSlug);
+        try {
+            this.remember(await get<WholePersona>(`/api/personas/${encodeURIComponent(idOrSlug)}`));
+        } catch {
+            /* Somebody who is gone keeps the name that the room has. */
+        }
+    }
+
+    private remember(persona: WholePersona): void {
+        this.learn(summaryOf(persona));
+        this.wholes.set(persona.id, persona);
     }
 
     room(id: string): Room | undefined {
         return this.rooms.find((room) => room.id === id);
     }
 
-    put(persona: Persona): void {
+    put(persona: WholePersona | PersonaSummary): void {
+        const summary = summaryOf(persona);
+        if ('tagline' in persona) this.learn(summary);
+        else this.remember(persona);
         const at = this.personas.findIndex((known) => known.id === persona.id);
-        if (at < 0) this.personas.push(persona);
-        else this.personas[at] = persona;
+        if (at < 0) {
+            this.personas.unshift(summary);
+            this.personaCount++;
+        } else this.personas[at] = summary;
+        this.personasChanged++;
+    }
+
+    forget(id: string): void {
+        this.wholes.delete(id);
+        this.personas = this.personas.filter((known) => known.id !== id);
+        this.personaCount = Math.max(0, this.personaCount - 1);
+        this.personasChanged++;
     }
 
     putRoom(room: Room): void {
         this.rooms = [room, ...this.rooms.filter((known) => known.id !== room.id)];
     }
 
-    async talkTo(personas: Persona[]): Promise<Room> {
+    async talkTo(personas: { id: string; name: string }[]): Promise<Room> {
         const title = personas.map((persona) => persona.name).join(', ');
         const room = await send<Room>('POST', '/api/rooms', { title, personas: personas.map((persona) => persona.id) });
         this.putRoom(room);

@@ -61,3 +61,27 @@ export function gist(text: string, length = 140): string {
     const cut = flat.slice(0, length);
     return cut.slice(0, Math.max(cut.lastIndexOf(' '), length - 20)).replace(/[,;:.]$/, '') + '…';
 }
+
+export function bytes(count: number): string {
+    if (count < 1024) return `${count} bytes`;
+    const units = ['KB', 'MB', 'GB'];
+    let value = count / 1024;
+    let unit = 0;
+    while (value >= 1024 && unit < units.length - 1) {
+        value /= 1024;
+        unit++;
+    }
+    return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/* "1 persona", "20,003 personas" */
+export function counted(count: number, one: string, many = `${one}s`): string {
+    return `${count.toLocaleString()} ${count === 1 ? one : many}`;
+}
+
+/* Time that is left, roughly: nobody wants the seconds of an hour. */
+export function about(ms: number): string {
+    const seconds = Math.max(1, Math.round(ms / 1000));
+    if (seconds < 60) return `about ${seconds} s`;
+    return `about ${Math.round(seconds / 60)} min`;
+}
