@@ -78,6 +78,7 @@ class App {
     private ids = new SvelteMap<string, string>();
     private wholes = new SvelteMap<string, WholePersona>();
     private asked = new Set<string>();
+    private limitsAsked = false;
 
     modelConfigured = $derived.by(() => {
         const real = new Set(this.providers.filter((provider) => provider.type !== 'scripted').map((provider) => provider.name));
@@ -106,7 +107,6 @@ class App {
             this.signedOut = false;
             connection.start();
             void this.loadEngines();
-            void this.attempt(() => this.loadLimits());
         } catch (cause) {
             this.problem = errorText(cause);
         }
@@ -121,6 +121,7 @@ class App {
     }
 
     async loadLimits(): Promise<void> {
+        this.limitsAsked = true;
         this.limits = await get<ContentLimits>('/api/content-limits');
     }
 
@@ -155,6 +156,8 @@ class App {
     learn(persona: PersonaSummary): void {
         this.known.set(persona.id, persona);
         this.ids.set(persona.slug, persona.id);
+        /* Whether somebody is veiled depends on the limits; without such a one they are not asked for. */
+        if (persona.adult && !this.limitsAsked) void this.attempt(() => this.loadLimits());
     }
 
     /* What is known of a persona, at once; one that is not known yet is asked for, and appears. */

@@ -427,6 +427,11 @@ export class RoomView implements Listener {
         this.change(message.id, (old) => ({ ...old, text, edited: true }));
     }
 
+    /* Another of the persona's greetings, while nothing else was said. The log tells the new text. */
+    async greet(greeting: number): Promise<void> {
+        await send('POST', this.path('/greeting'), { greeting });
+    }
+
     async remove(message: Message): Promise<void> {
         await send('DELETE', this.path(`/messages/${encodeURIComponent(message.id)}`));
         this.change(message.id, (old) => ({ ...old, deleted: true }));
