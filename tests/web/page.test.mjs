@@ -188,9 +188,27 @@ test('a persona is created, changed, refused when somebody else changed it, dupl
     await request(server, 'PATCH', '/api/personas/orla', { scenario: 'Changed elsewhere.' });
     await page.getByLabel('Personality').fill('Mine.');
     await page.getByRole('button', { name: 'Save' }).click();
+    /* Each changed another field: both changes stay. */
     await page.getByText('Somebody changed this persona').waitFor();
-    await page.getByRole('button', { name: 'Load theirs' }).click();
+    await page.getByText('Changed there only, and taken over: Scenario.').waitFor();
+    await page.getByRole('button', { name: 'Save it so' }).click();
+    await page.getByText('Saved.').last().waitFor();
     await page.waitForFunction(() => document.querySelector('#p-scenario').value === 'Changed elsewhere.');
+
+    stored = await request(server, 'GET', '/api/personas/orla');
+    assert.equal(stored.body.personality, 'Mine.');
+    assert.equal(stored.body.scenario, 'Changed elsewhere.');
+    await request(server, 'PATCH', '/api/personas/orla', { personality: 'Theirs.' });
+    await page.getByLabel('Personality').fill('Mine again.');
+    await page.getByRole('button', { name: 'Save' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Theirs.').waitFor();
+    await dialog.getByText('Mine again.').waitFor();
+    await accessible(page, 'conflict');
+    await shoot(page, 'persona-conflict');
+    await dialog.getByLabel('Theirs').check();
+    await dialog.getByRole('button', { name: 'Take theirs' }).click();
+    await page.waitForFunction(() => document.querySelector('#p-personality').value === 'Theirs.');
 
     await page.getByLabel('Personality').fill('Unsaved.');
     const asked = page.waitForEvent('dialog').then((dialog) => dialog.dismiss());
@@ -203,13 +221,16 @@ test('a persona is created, changed, refused when somebody else changed it, dupl
     await page.getByRole('menuitem', { name: 'Delete' }).click();
     await page.waitForURL(/\/personas$/);
     await page.getByRole('button', { name: 'Undo' }).click();
-    await page.locator('.gallery').getByRole('heading', { name: 'Orla' }).waitFor();
+    await page.getByRole('grid', { name: 'Personas' }).getByText('Orla', { exact: true }).waitFor();
     stored = await request(server, 'GET', '/api/personas/orla');
     assert.equal(stored.status, 200);
 
     const card = await request(server, 'GET', '/api/personas/orla/card.json');
-    await page.locator('input[type=file]').setInputFiles({ name: 'orla.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(card.body)) });
+    await page.getByLabel('Card files').setInputFiles({ name: 'orla.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(card.body)) });
     await page.getByText('moved in').waitFor();
+    await page.waitForURL(/\/personas\/orla-/);
+    await page.goto('/personas');
+    await page.getByRole('grid', { name: 'Personas' }).getByText('Orla', { exact: true }).first().waitFor();
     await accessible(page, 'gallery');
     await shoot(page, 'personas');
     await closePage(page);
@@ -245,7 +266,7 @@ test('at 360 pixels everything is within reach and nothing runs over the edge', 
         const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(over <= 0, `${where} is ${over} px too wide`);
     };
-    for (const path of ['/', '/personas', '/personas/mia', '/settings', '/personas/new']) {
+    for (const path of ['/', '/personas', '/personas/mia', '/personas/mia/versions', '/personas/mia/card', '/profiles', '/settings', '/settings/content', '/personas/new']) {
         await page.goto(path);
         await page.getByRole('heading', { level: 1 }).first().waitFor();
         await page.waitForTimeout(200);
