@@ -97,6 +97,8 @@ static void take_body(struct call *call)
         return;
     }
     size_t limit = route->limit ? route->limit : call_config(call)->net.body_max;
+    if (route->flags & ROUTE_FILE)
+        limit = call_config(call)->card.file_max + MULTIPART_SLACK;
     http_take_body(call->req, limit, on_body);
 }
 

@@ -34,7 +34,8 @@ struct api_parts {
     struct llama *llama; /* engine/llama.h */
     struct rooms *rooms;
     struct settings *settings;
-    const struct assets *assets; /* the web app; NULL: none built in */
+    const struct card_importer *cards; /* persona/card_import.h */
+    const struct assets *assets;       /* the web app; NULL: none built in */
 };
 
 /* Plain thread. The parts outlive the api; it may be made before the loops start. */

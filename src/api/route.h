@@ -30,6 +30,7 @@ enum route_flags {
     ROUTE_ETAG = 1 << 3,    /* ETag, If-Match and If-None-Match */
     ROUTE_SOCKET = 1 << 4,  /* upgrades; the same origin rule as unsafe methods */
     ROUTE_TEXT = 1 << 5,    /* answers text/plain */
+    ROUTE_FILE = 1 << 6,    /* the body may be as large as card.file_max, not `limit` */
 };
 
 /* Around a card in a multipart body. */

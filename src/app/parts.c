@@ -122,6 +122,31 @@ static void load_rules(const struct config *config, const char *folder)
         log_warn("engine", "%.*s", STR_ARG(line));
 }
 
+static enum err open_cards(struct parts *p, const char *folder, struct error *e)
+{
+    const struct config *config = options_config(p->options);
+    struct card_pool_options options = {.children = (unsigned)config->card.readers,
+                                        .time_ms = config->card.read_timeout};
+    enum err err = blobs_open(str_c(folder), &p->blobs, e);
+    if (err == ERR_OK)
+        p->card_pool = card_pool_new(p->loops, &options);
+    return err;
+}
+
+/* Once all of them are there. */
+static void join_cards(struct parts *p)
+{
+    p->cards = (struct card_importer){
+        .loops = p->loops,
+        .workers = p->workers,
+        .store = p->store,
+        .personas = p->personas,
+        .blobs = p->blobs,
+        .pool = p->card_pool,
+        .tenant = tenant_local(),
+    };
+}
+
 static enum err open_organs(struct parts *p, const char *folder, struct error *e)
 {
     const struct config *config = options_config(p->options);
@@ -174,6 +199,7 @@ static void open_rooms(struct parts *p)
         .llama = p->llama,
         .rooms = p->rooms,
         .settings = p->options->settings,
+        .cards = &p->cards,
         .assets = &webapp_assets,
     };
     p->api = api_new(&api);
@@ -360,9 +386,12 @@ enum err parts_open(struct parts *p, struct error *e)
     if (err == ERR_OK) {
         p->workers = workers_new((unsigned)options_config(p->options)->server.workers);
         err = open_organs(p, folder, e);
+        if (err == ERR_OK)
+            err = open_cards(p, folder, e);
     }
     if (err != ERR_OK)
         return err;
+    join_cards(p);
     open_rooms(p);
     struct net_config net = {.limits = net_limits_of(options_config(p->options)), .workers = p->workers};
     err = net_new(p->loops, &net, &p->net, e);
@@ -393,6 +422,7 @@ static void leave_engines(void *arg)
     on_loop();
     struct parts *p = arg;
     engines_stop(p->engines, loop_self());
+    card_pool_stop(p->card_pool);
 }
 
 static void leave_models(void *arg)
@@ -473,6 +503,8 @@ void parts_close(struct parts *p)
         memory_free(p->memory);
     if (p->personas)
         personas_free(p->personas);
+    card_pool_free(p->card_pool);
+    blobs_close(p->blobs);
     if (p->index)
         index_close(p->index);
     if (p->store)

@@ -14,7 +14,7 @@
 #include "engine/llama.h"
 #include "loop/workers.h"
 #include "memory/memory.h"
-#include "persona/personas.h"
+#include "persona/card_import.h"
 #include "store/index.h"
 
 enum { LISTENERS_MAX = 32 };
@@ -26,6 +26,9 @@ struct parts {
     struct store *store;
     struct index *index;
     struct personas *personas;
+    struct blobs *blobs;
+    struct card_pool *card_pool;
+    struct card_importer cards;
     struct personas_op refresh; /* of what lists show; its own until it is done */
     struct arena refresh_arena;
     struct memory *memory;

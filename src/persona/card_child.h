@@ -33,6 +33,8 @@ struct card_pool_options {
 struct card_pool *card_pool_new(struct loops *loops, const struct card_pool_options *options);
 /* Ends the children of the calling loop; their jobs end with ERR_CLOSED. On every loop, before they stop. */
 void card_pool_stop(struct card_pool *pool) LOOP;
+/* Whether it was stopped: then nothing more is begun. */
+bool card_pool_stopped(const struct card_pool *pool);
 void card_pool_free(struct card_pool *pool); /* after the loops ended */
 
 enum card_task { CARD_READ, CARD_IMAGE };

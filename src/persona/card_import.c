@@ -248,6 +248,20 @@ static void built(struct job *job)
         add(m);
 }
 
+/* The workers go when the server stops, after the pool. */
+static void work(struct card_import *m, void (*run)(struct job *), void (*done)(struct job *)) LOOP
+{
+    struct error e = {0};
+    if (card_pool_stopped(m->importer->pool)) {
+        error_set(&e, ERR_CLOSED, "The server is stopping; send the file again later.");
+        end(m, ERR_CLOSED, &e);
+        return;
+    }
+    m->work.run = run;
+    m->work.done = done;
+    workers_submit(m->importer->workers, &m->work);
+}
+
 static void read_done(struct card_job *job)
 {
     on_loop();
@@ -256,9 +270,7 @@ static void read_done(struct card_job *job)
         end(m, job->err, &job->error);
         return;
     }
-    m->work.run = build;
-    m->work.done = built;
-    workers_submit(m->importer->workers, &m->work);
+    work(m, build, built);
 }
 
 static void start(const struct card_importer *importer, struct card_import *m, enum card_task task,
@@ -325,9 +337,7 @@ static void portrait_read(struct card_job *job)
         end(m, job->err, &job->error);
         return;
     }
-    m->work.run = keep_portrait;
-    m->work.done = portrait_kept;
-    workers_submit(m->importer->workers, &m->work);
+    work(m, keep_portrait, portrait_kept);
 }
 
 void card_import_portrait(const struct card_importer *importer, struct card_import *import)

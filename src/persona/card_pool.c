@@ -25,6 +25,7 @@ struct card_pool {
     struct card_slot slots[CARD_CHILDREN_MAX];
     unsigned count;
     atomic_uint turn;
+    atomic_bool stopped;
 };
 
 static void give_next(struct card_slot *s) LOOP;
@@ -306,8 +307,14 @@ void card_pool_submit(struct card_pool *pool, struct card_job *job)
     loop_post(job->slot->loop, &job->msg);
 }
 
+bool card_pool_stopped(const struct card_pool *pool)
+{
+    return atomic_load(&pool->stopped);
+}
+
 void card_pool_stop(struct card_pool *pool)
 {
+    atomic_store(&pool->stopped, true);
     for (unsigned i = 0; i < pool->count; i++) {
         struct card_slot *s = &pool->slots[i];
         if (s->loop != loop_self() || s->stopped)

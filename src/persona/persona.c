@@ -1,5 +1,6 @@
 /* Personas as values and as JSON: defaults, copies, the API's bodies, the stored document; see persona.h. */
 #include "persona/field.h"
+#include "persona/files.h"
 
 #include "base/clock.h"
 
@@ -65,6 +66,17 @@ static void write_time(struct jw *w, const char *name, int64_t ms)
     jw_kv_string(w, name, str_c(text));
 }
 
+static void write_portrait(struct jw *w, const struct persona *p)
+{
+    struct arena a = ARENA_INIT;
+    struct str address = persona_portrait_address(&a, p);
+    if (address.n)
+        jw_kv_string(w, "portrait", address);
+    else
+        jw_kv_null(w, "portrait");
+    arena_release(&a);
+}
+
 void persona_write_json(struct jw *w, const struct persona *said)
 {
     /* Outside, adult is a plain yes or no. */
@@ -79,6 +91,7 @@ void persona_write_json(struct jw *w, const struct persona *said)
         persona_field_write(w, p, &persona_fields[i]);
     }
     jw_kv_bool(w, "favourite", p->favourite);
+    write_portrait(w, p);
     jw_kv_u64(w, "version", p->version);
     write_time(w, "created_at", p->created_ms);
     write_time(w, "updated_at", p->updated_ms);
@@ -158,6 +171,14 @@ enum err persona_stored_read(struct arena *a, struct str text, struct persona **
     return ERR_OK;
 }
 
+static bool same_portrait(const struct persona *p, const struct json *member)
+{
+    struct arena a = ARENA_INIT;
+    bool same = str_eq(member->string, persona_portrait_address(&a, p));
+    arena_release(&a);
+    return same;
+}
+
 /* A client may send back what it read: read-only fields pass where they change nothing. */
 static enum err check_read_only(const struct persona *p, const struct json *member, bool *known,
                                 struct error *e)
@@ -176,6 +197,8 @@ static enum err check_read_only(const struct persona *p, const struct json *memb
         same = clock_parse(member->string, &ms) && ms == p->updated_ms;
     else if (str_eq(member->key, STR("deleted_at")))
         same = clock_parse(member->string, &ms) && ms == p->deleted_ms;
+    else if (str_eq(member->key, STR("portrait")))
+        same = same_portrait(p, member);
     else
         *known = false;
     if (same || !*known)

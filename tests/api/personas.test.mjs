@@ -114,7 +114,6 @@ test('cards come in and go out, with what Eidolon has no field for', async () =>
     const card = JSON.parse(out);
     assert.equal(card.data.creator_notes, 'kept');
     assert.deepEqual(card.unknown_root, [1, 2, 3]);
-    errorOf(await request(server, 'GET', `/api/personas/${made.body.id}/card.png`), 501);
     errorOf(await request(server, 'GET', `/api/personas/${made.body.id}/card.gif`), 404);
     errorOf(await request(server, 'POST', '/api/personas/import', '{"no":"card"}', { 'Content-Type': 'application/json' }), 400);
     errorOf(await request(server, 'POST', '/api/personas/import', '', { 'Content-Type': 'application/json' }), 400);

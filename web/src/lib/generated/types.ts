@@ -240,6 +240,34 @@ export interface PersonaInput {
     favourite?: boolean | null;
 }
 
+/** Where a card is to be fetched from. */
+export interface CardUrl {
+    /** Its address, http or https. */
+    url: string;
+}
+
+/** A file that a persona's card names. */
+export interface Asset {
+    /** Its place among the card's assets. */
+    index: number;
+    /** icon, background, user_icon, emotion, or x_…. */
+    type: string;
+    /** Its name. */
+    name: string;
+    /** Its kind, as the card says. */
+    ext: string;
+    /** Where the card says it is. */
+    uri: string;
+    /** Its bytes; null where they are not here. */
+    size: number | null;
+    /** Their hash. */
+    sha256: string | null;
+    /** What they are. */
+    media_type: string | null;
+    /** Where to get them. */
+    url: string | null;
+}
+
 /** How the copy of a persona is to be called. */
 export interface PersonaDuplicate {
     /** Its name; left out, the original's with a mark. */
