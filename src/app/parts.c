@@ -5,6 +5,7 @@
 #include "base/share.h"
 #include "engine/scripted.h"
 #include "loop/fetch.h"
+#include "persona/house.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -320,13 +321,24 @@ static void seeded(struct personas_op *op)
     errand_done(&CONTAINER(op, struct seeding, op)->errand);
 }
 
+/* Then the cast; a house that could not be read keeps everything at its default, which is the safe side. */
+static void house_loaded(struct personas_op *op)
+{
+    on_loop();
+    struct seeding *s = CONTAINER(op, struct seeding, op);
+    if (op->err != ERR_OK)
+        log_warn("persona", "profiles and content limits could not be read: %s", op->error.message);
+    s->op.done = seeded;
+    personas_seed(s->parts->personas, &s->op);
+}
+
 static void seed(void *arg)
 {
     on_loop();
     struct seeding *s = arg;
     s->op.arena = &s->arena;
-    s->op.done = seeded;
-    personas_seed(s->parts->personas, &s->op);
+    s->op.done = house_loaded;
+    personas_house_load(s->parts->personas, &s->op);
 }
 
 static void prepare(struct parts *p)

@@ -300,6 +300,18 @@ static void add_persona(struct work *w, struct buf *b)
     add_section(b, NULL, lore[LORE_AFTER_CHAR]);
 }
 
+/* Whether a system message follows the conversation: where a card says something behind the opening (in its
+ * post-history or its lore), the limits are said once more behind that. */
+static bool closes(struct work *w)
+{
+    bool later = w->post.n > 0;
+    if (!w->post.n && w->lore.insert_count && w->part[PART_LIMITS].n) {
+        w->out->parts[PART_LIMITS] += message_tokens(w->part[PART_LIMITS]);
+        later = true;
+    }
+    return later;
+}
+
 /* Post-history and instructions, and after them the limits again. */
 static struct str closing(struct work *w)
 {
@@ -312,7 +324,7 @@ static struct str closing(struct work *w)
 static struct str opening(struct work *w)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
-    for (int part = PART_SYSTEM; part <= PART_LIMITS; part++) {
+    for (int part = PART_SYSTEM; part < PART_LIMITS; part++) {
         if (part == PART_PERSONA) {
             add_persona(w, &b);
             continue;
@@ -322,6 +334,7 @@ static struct str opening(struct work *w)
         add_section(&b, NULL, w->part[part]);
     }
     add_section(&b, NULL, w->lore.section[LORE_AFTER_EXAMPLES]);
+    add_section(&b, NULL, w->part[PART_LIMITS]);
     return arena_str(w->arena, buf_str(&b));
 }
 
@@ -387,7 +400,7 @@ void persona_compose(struct arena *a, const struct prompt_input *in, struct prom
     slots[first] = (struct prompt_message){.role = PROMPT_SYSTEM, .text = opening(&w)};
     out->messages = slots + first;
     out->count = out->turns_kept + 1;
-    if (w.post.n)
+    if (closes(&w))
         out->messages[out->count++] = (struct prompt_message){.role = PROMPT_SYSTEM, .text = closing(&w)};
     insert_lore(&w);
     out->tokens = PROMPT_MESSAGE_TOKENS;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fold.h"
+#include "persona/house.h"
 #include "persona/listing.h"
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@ enum err personas_new(struct store *store, struct loops *loops, const struct per
     (void)e;
     ps->store = store;
     ps->loops = loops;
+    ps->house = house_new();
     ps->options = *options;
     for (unsigned i = 0; i < LOOPS_MAX; i++)
         ps->caches[i].max = options->cache ? options->cache : CACHE_DEFAULT;
@@ -29,6 +31,7 @@ void personas_free(struct personas *ps)
         return;
     for (unsigned i = 0; i < LOOPS_MAX; i++)
         persona_cache_release(&ps->caches[i]);
+    house_free(ps->house);
     free(ps);
 }
 

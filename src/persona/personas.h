@@ -75,6 +75,7 @@ struct personas_op {
     struct persona_row *rows; /* list with `brief` */
     struct doc_tag *tag_list; /* tags */
     size_t count;
+    struct id made;  /* a profile that was made or changed */
     struct str next; /* list: the next cursor, or empty at the end */
     uint64_t total;  /* list: how many there are on all pages (not of the deleted) */
 };

@@ -14,6 +14,7 @@ struct personas {
     struct store *store;
     struct loops *loops;
     struct personas_options options;
+    struct house_store *house;              /* house.c; NULL: nothing was loaded yet */
     struct persona_cache caches[LOOPS_MAX]; /* each its loop's own */
 };
 
@@ -26,7 +27,7 @@ struct deed {
     enum persona_change how;
     unsigned attempt; /* at a free slug, or at an undisturbed update */
     bool own_slug;    /* we chose it, so we may choose another */
-    bool restore, deleted;
+    bool restore, deleted, make_default;
     void (*found)(struct deed *); /* the current document is in `persona` */
 };
 
