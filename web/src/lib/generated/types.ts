@@ -274,6 +274,62 @@ export interface PersonaDuplicate {
     name?: string;
 }
 
+/** Who the owner is in a room: {{user}}, the name beside their messages, and what personas are told of them. */
+export interface Profile {
+    /** Its id. */
+    id: string;
+    /** The name. */
+    name: string;
+    /** What personas are told. */
+    description: string;
+    /** Rooms without a profile of their own use this one. */
+    default: boolean;
+    /** Counts its changes; also its ETag. */
+    version: number;
+    /** When it was made. */
+    created_at: string;
+    /** When it was last changed. */
+    updated_at: string;
+}
+
+/** A profile as it is sent; PATCH changes only what is named. */
+export interface ProfileInput {
+    /** The name; needed to create one. */
+    name?: string;
+    /** What personas are told. */
+    description?: string | null;
+    /** True: it becomes the default. */
+    default?: boolean;
+}
+
+/** What may be said in this installation. It outranks every card. */
+export interface ContentLimits {
+    /** The owner confirmed to be an adult, and wants what is for adults. */
+    adult: boolean;
+    /** Romance is welcome; needs adult. */
+    romance: boolean;
+    /** Words that no persona says; they are also held back from what comes out. */
+    avoid_words: string[];
+    /** Themes that personas keep away from. */
+    avoid_themes: string[];
+    /** When adult was confirmed. */
+    confirmed_at: string | null;
+}
+
+/** The limits as they are to be; what is left out is false or empty. */
+export interface ContentLimitsInput {
+    /** True: I am an adult, and want what is for adults. */
+    adult?: boolean;
+    /** Romance is welcome; needs adult. */
+    romance?: boolean;
+    /** Words that no persona says. */
+    avoid_words?: string[];
+    /** Themes that personas keep away from. */
+    avoid_themes?: string[];
+    /** As it was read; set by the server. */
+    confirmed_at?: string | null;
+}
+
 /** Who an event comes from. */
 export interface Author {
     /** What kind of author. */
