@@ -11,7 +11,9 @@
 #include "api/web.h"
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* Cross-origin calls of pages that server.origins lists (WHATWG Fetch, "CORS protocol"). */
 static bool allow_origin(struct call *call) LOOP;
@@ -75,10 +77,24 @@ static void on_body(struct http_req *req)
 {
     on_loop();
     struct call *call = req->user;
-    if (call->route->body == BODY_BYTES)
+    if (call->route->body == BODY_BYTES || call->route->body == BODY_FILE)
         call->route->handle(call);
     else
         take_json(call);
+}
+
+/* Large uploads lie in a folder of their own until their request ends. */
+static void take_file(struct call *call) LOOP;
+static void take_file(struct call *call)
+{
+    const struct config *config = call_config(call);
+    struct str folder = arena_printf(call_arena(call), "%.*s/incoming", STR_ARG(config->server.data));
+    if (mkdir(folder.p, 0700) != 0 && errno != EEXIST) {
+        call_refuse(call, ERR_IO, "The folder for uploads, %s, cannot be made: %m.", folder.p);
+        return;
+    }
+    http_take_file(call->req, folder.p, call->route->limit ? call->route->limit : config->import.file_max,
+                   on_body);
 }
 
 static void take_body(struct call *call) LOOP;
@@ -88,6 +104,10 @@ static void take_body(struct call *call)
     struct str type;
     if (route->body == BODY_NONE) {
         route->handle(call);
+        return;
+    }
+    if (route->body == BODY_FILE) {
+        take_file(call);
         return;
     }
     if (route->body != BODY_BYTES && call->req->has_body && http_header(call->req, "Content-Type", &type) &&

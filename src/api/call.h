@@ -32,8 +32,9 @@ struct call {
     const struct route *route;
     struct route_params params;
     struct principal who;
-    const struct json *body; /* BODY_JSON, BODY_OPEN, BODY_FREE: an object */
-    void *state;             /* the handler's own, in the request's arena */
+    const struct json *body;  /* BODY_JSON, BODY_OPEN, BODY_FREE: an object */
+    const uint8_t *body_hash; /* BODY_FILE: its SHA-256, set by the handler before idem_check() */
+    void *state;              /* the handler's own, in the request's arena */
 };
 
 static inline struct arena *call_arena(struct call *call)

@@ -17,13 +17,22 @@ static bool key_of(struct call *call, struct str *key)
     return call->route->flags & ROUTE_CREATES && http_header(call->req, "Idempotency-Key", key);
 }
 
+/* A body in a file was hashed by whoever took it. */
+static void hash_body(struct call *call, unsigned char to[SHA256_DIGEST_LENGTH])
+{
+    if (call->body_hash)
+        memcpy(to, call->body_hash, SHA256_DIGEST_LENGTH);
+    else
+        SHA256((const unsigned char *)call->req->body.p, call->req->body.n, to);
+}
+
 static void fill(struct call *call, struct str key, struct arena *a, struct store_idem *idem)
 {
     idem->principal = call->who.user;
     /* The path, not the pattern: the same key for two rooms is two keys. */
     idem->route = arena_printf(a, "%s %.*s", route_method_name(call->req->method), STR_ARG(call->req->path));
     idem->key = arena_str(a, key);
-    SHA256((const unsigned char *)call->req->body.p, call->req->body.n, idem->hash);
+    hash_body(call, idem->hash);
 }
 
 struct store_idem *idem_of(struct call *call, struct arena *a)
@@ -47,7 +56,7 @@ static void settle(struct call *call, const struct lookup *lookup, const struct 
     } else if (get->op.err) {
         call_error(call, &get->op.error);
     } else {
-        SHA256((const unsigned char *)call->req->body.p, call->req->body.n, hash);
+        hash_body(call, hash);
         if (memcmp(hash, get->idem.hash, sizeof hash) == 0)
             lookup->replay(call, arena_str(call_arena(call), get->idem.result));
         else

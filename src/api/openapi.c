@@ -320,7 +320,7 @@ static void write_request(struct jw *w, const struct route *route)
     jw_object(w);
     jw_key(w, STR("content"));
     jw_object(w);
-    if (route->body == BODY_BYTES) {
+    if (route->body == BODY_BYTES || route->body == BODY_FILE) {
         write_content(w, "application/json", "");
         write_content(w, "image/png", "");
         write_content(w, "application/zip", "");

@@ -44,8 +44,10 @@ static void answer_page(struct call *call, struct store_op *op)
     CLEANUP_BUF struct buf b = BUF_INIT;
     struct jw w;
     list_begin(&w, &b);
-    for (size_t i = 0; i < list->count; i++)
-        render_room_row(&w, call, &list->rows[i]);
+    for (size_t i = 0; i < list->count; i++) {
+        if (!room_name_is_import(list->rows[i].external))
+            render_room_row(&w, call, &list->rows[i]);
+    }
     list_end(&w, list->next);
     call_json(call, 200, buf_str(&b));
 }

@@ -21,6 +21,7 @@ enum route_body {
     BODY_OPEN,  /* JSON, checked, unknown fields let through */
     BODY_FREE,  /* a JSON object; the handler checks it */
     BODY_BYTES, /* anything, in memory */
+    BODY_FILE,  /* anything, in a file (http_req.body_path); limit 0: import.file_max */
 };
 
 enum route_flags {

@@ -199,6 +199,7 @@ static void open_rooms(struct parts *p)
         .engines = p->engines,
         .llama = p->llama,
         .rooms = p->rooms,
+        .workers = p->workers,
         .settings = p->options->settings,
         .cards = &p->cards,
         .assets = &webapp_assets,
@@ -349,6 +350,7 @@ static void prepare(struct parts *p)
     rooms_recover(p->rooms, loops_get(p->loops, 0), over, &recovered);
     errand_wait(&s.errand);
     errand_wait(&recovered);
+    rooms_drop_imports(p->rooms, loops_get(p->loops, 0));
     if (s.op.err != ERR_OK)
         log_warn("persona", "the cast could not be brought up to date: %s", s.op.error.message);
     arena_release(&s.arena);

@@ -46,6 +46,7 @@ struct chat_message {
     uint64_t number;   /* CHAT_SAID: its own; else the message that was changed */
     uint64_t parent;   /* the message it follows; 0: it begins the chat */
     uint64_t retry_of; /* the message it stands beside as another one; 0: none */
+    uint64_t reply_to; /* the message it answers by name; 0: none */
     uint64_t line;     /* of the file, from 1 */
     struct str extra;  /* a JSON object: what else the file says of it, or empty */
 };

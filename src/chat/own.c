@@ -103,6 +103,7 @@ static enum err take_message(struct own *o, const struct json *line, const struc
     }
     m.parent = number_of(&o->seqs, raw_of(line, "parent"));
     m.retry_of = number_of(&o->ids, json_get_str(data, "retry_of", STR_NONE));
+    m.reply_to = number_of(&o->ids, json_get_str(data, "reply_to", STR_NONE));
     m.extra = extra_of(data);
     if (!o->r->open)
         chat_begin(o->r, &(struct chat_head){0});

@@ -103,6 +103,7 @@ static void tell_message(void *arg, const struct chat_message *m)
     put(&out->frame, m->number);
     put(&out->frame, m->parent);
     put(&out->frame, m->retry_of);
+    put(&out->frame, m->reply_to);
     put(&out->frame, m->line);
     put_str(&out->frame, m->extra);
     end_record(out);
@@ -192,6 +193,7 @@ static void read_message(struct in *in, const struct chat_sink *sink, void *arg)
     m.number = get(in);
     m.parent = get(in);
     m.retry_of = get(in);
+    m.reply_to = get(in);
     m.line = get(in);
     m.extra = get_str(in);
     if (!in->bad)

@@ -87,22 +87,38 @@ static bool mine(const struct room *room, const struct principal *who)
 static LOOP void run_op(struct room *room, struct room_op *op)
 {
     static room_verb_fn *const verbs[ROOM_VERBS] = {
-        [ROOM_UPDATE] = verb_update,   [ROOM_REMOVE] = verb_remove,
-        [ROOM_RESTORE] = verb_restore, [ROOM_SET_STATE] = verb_set_state,
-        [ROOM_CLEAR] = verb_clear,     [ROOM_SAY] = verb_say,
-        [ROOM_EDIT] = verb_edit,       [ROOM_DELETE_MESSAGE] = verb_delete_message,
-        [ROOM_FORGET] = verb_forget,   [ROOM_RETRY] = verb_retry,
-        [ROOM_CANCEL] = verb_cancel,   [ROOM_TYPING] = verb_typing,
-        [ROOM_GET] = verb_get,         [ROOM_JOIN] = verb_join,
-        [ROOM_LEAVE] = verb_leave,     [ROOM_SNAPSHOT] = verb_snapshot,
+        [ROOM_UPDATE] = verb_update,
+        [ROOM_REMOVE] = verb_remove,
+        [ROOM_RESTORE] = verb_restore,
+        [ROOM_SET_STATE] = verb_set_state,
+        [ROOM_CLEAR] = verb_clear,
+        [ROOM_SAY] = verb_say,
+        [ROOM_EDIT] = verb_edit,
+        [ROOM_DELETE_MESSAGE] = verb_delete_message,
+        [ROOM_FORGET] = verb_forget,
+        [ROOM_RETRY] = verb_retry,
+        [ROOM_CANCEL] = verb_cancel,
+        [ROOM_TYPING] = verb_typing,
+        [ROOM_GET] = verb_get,
+        [ROOM_JOIN] = verb_join,
+        [ROOM_LEAVE] = verb_leave,
+        [ROOM_SNAPSHOT] = verb_snapshot,
         [ROOM_RECOVER] = verb_recover,
+        [ROOM_IMPORT_ADD] = verb_import_add,
+        [ROOM_IMPORT_END] = verb_import_end,
+        [ROOM_IMPORT_DROP] = verb_import_drop,
     };
+    bool import = op->verb >= ROOM_IMPORT_ADD && op->verb <= ROOM_IMPORT_DROP;
     room_touch(room);
     if (op->who.name[0])
         str_copy(room->owner_name, sizeof room->owner_name, str_c(op->who.name));
     if (!mine(room, &op->who))
         room_op_fail(op, ERR_NOT_FOUND, "No room has the id '%s'.", id_text(op->room).c);
-    else if (room->deleted_ms && op->verb != ROOM_RESTORE && op->verb != ROOM_GET && op->verb != ROOM_RECOVER)
+    else if (room_importing(room) && !import && op->verb != ROOM_RECOVER)
+        room_op_fail(op, ERR_CONFLICT, "The room '%s' is still being imported; try again when that is done.",
+                     id_text(op->room).c);
+    else if (room->deleted_ms && !import && op->verb != ROOM_RESTORE && op->verb != ROOM_GET &&
+             op->verb != ROOM_RECOVER)
         room_op_fail(op, ERR_GONE, "The room '%s' was deleted; restore it first.", id_text(op->room).c);
     else
         verbs[op->verb](room, op);

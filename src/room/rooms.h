@@ -47,6 +47,10 @@ struct rooms *rooms_new(const struct room_deps *deps);
 void rooms_set_config(struct rooms *rooms, const struct config *config);
 /* Ends as failed every turn that the last process left open; done(arg) runs on a loop when all are ended. */
 void rooms_recover(struct rooms *rooms, struct loop *on, void (*done)(void *arg), void *arg);
+/* Takes away what imports that the last process did not finish left behind. Any thread. */
+void rooms_drop_imports(struct rooms *rooms, struct loop *on);
+/* Is this the outside name of a room that is being imported? For who lists deleted rooms. */
+bool room_name_is_import(struct str external);
 /* Cancels nothing: stops beginning turns, waits up to grace_ms for running ones, then ends them as failed. */
 void rooms_drain(struct rooms *rooms, struct loop *on, unsigned grace_ms, void (*done)(void *arg), void *arg);
 void rooms_free(struct rooms *rooms); /* after the loops ended */
@@ -71,6 +75,11 @@ enum room_verb {
     ROOM_LEAVE,          /* the last reader of a format on a loop went */
     ROOM_SNAPSHOT,       /* -> rows: a turn.snapshot of each running turn */
     ROOM_RECOVER,        /* ends what the last process left open */
+    /* A room that is made with `importing` is unseen until the end: */
+    ROOM_IMPORT_ADD,  /* rows, row_count (store/row.h; at most STORE_ROWS_MAX) -> event: the first, with its
+                         number; the others follow it without holes */
+    ROOM_IMPORT_END,  /* rows, row_count, idem -> view, event */
+    ROOM_IMPORT_DROP, /* takes all of it back */
     ROOM_VERBS
 };
 
@@ -113,6 +122,7 @@ struct room_op {
     size_t persona_at;   /* this folder's own */
     struct str external; /* ROOM_CREATE: the name an outside program has for the room */
     bool quiet;          /* ROOM_CREATE: without the persona's greeting */
+    bool importing;      /* ROOM_CREATE: unseen, until ROOM_IMPORT_END */
     struct str text, client_id;
     struct id message, reply_to, parent, turn;
     enum room_state state;

@@ -161,8 +161,9 @@ static void create_with(struct lookup *l)
     struct room *room = room_new(l->home, op->room);
     room->owner = op->who.user;
     str_copy(room->owner_name, sizeof room->owner_name, str_c(op->who.name));
-    room->external = heap_str(op->external);
     room->created_ms = clock_wall_ms();
+    room->external = heap_str(op->importing ? room_import_name(&op->arena, room->id) : op->external);
+    room->deleted_ms = op->importing ? room->created_ms : 0;
     room->version = 1;
     struct str title = op->title;
     if (str_empty(title) && l->at)
