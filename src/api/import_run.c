@@ -539,6 +539,8 @@ static void read_over(struct import *i)
 {
     timer_cancel(&i->timer);
     if (i->phase == IMPORT_LOOKING) {
+        if (i->chat_count == 1 && !str_empty(i->title))
+            i->chats[0].title = i->title;
         i->phase = IMPORT_ASKING;
         import_ask(i);
         return;

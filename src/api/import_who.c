@@ -7,6 +7,8 @@
  */
 #include "api/import.h"
 
+#include "api/settings.h"
+
 #include <stdlib.h>
 
 /* The ways to find somebody, one after the other. */

@@ -1,4 +1,5 @@
 /* The program: finds the command and runs it. Exit codes follow sysexits.h. See command.h and usage.def. */
+#include "app/child.h"
 #include "app/command.h"
 #include "app/usage.h"
 #include "persona/card_child.h"
@@ -38,7 +39,9 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "--version"))
         argv[1] = "version";
     if (!strcmp(argv[1], MODEL_INSPECT_COMMAND) && argc == 3) /* what the server starts of itself */
-        _exit(model_inspect_child(argv[2])); /* confined: exit() would do what is denied */
+        _exit(model_inspect_child(argv[2]));                  /* confined: exit() would do what is denied */
+    if (!strcmp(argv[1], "child") && argc == 3)
+        _exit(child_run(argv[2]));
     const struct usage *command = usage_find(argc - 1, argv + 1, &words);
     if (command)
         return command->run(argc - 1 - words, argv + 1 + words);

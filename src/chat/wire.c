@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { RECORD_BEGIN = 1, RECORD_MESSAGE, RECORD_END, RECORD_SKIP };
 
@@ -260,7 +261,7 @@ static void send_found(struct wire_out *out)
         s->write(buf_str(&out->frame)) && s->read(&s->in) && wire_frame_of(buf_str(&s->in)) == WIRE_NEXT;
     buf_clear(&out->frame);
     if (!on)
-        exit(0); /* the server is gone, or wants another file, which it says by starting anew */
+        _exit(0); /* the server is gone, or wants another file, which it says by starting anew */
 }
 
 static struct chat_reader *open_reader(struct served *s, struct str frame)

@@ -396,6 +396,44 @@ export interface RoomUpdate {
     personas?: string[];
 }
 
+/** A place of an imported file that was left out. */
+export interface ImportSkipped {
+    /** The line of the file; 0: none in particular. */
+    line: number;
+    /** Why, in a sentence. */
+    reason: string;
+}
+
+/** Who speaks in an imported chat. */
+export interface ImportPersona {
+    /** The persona's id. */
+    id: string;
+    /** Its name in addresses. */
+    slug: string;
+    /** Its name. */
+    name: string;
+    /** It was made for this import. */
+    made: boolean;
+}
+
+/** What came of a file. */
+export interface RoomImport {
+    /** The rooms, in the file's order. */
+    rooms: Room[];
+    /** How many messages came. */
+    messages: number;
+    /** What the file was taken for: sillytavern, text, openai, eidolon. */
+    format: string;
+    /** What was left out, at most 2000 places. */
+    skipped: ImportSkipped[];
+    /** How many places were left out. */
+    skipped_total: number;
+    /** Who speaks in them. */
+    personas: ImportPersona[];
+    /** What was decided on the way. */
+    notes: string[];
+}
+
 /** Something said in a room. */
 export interface Say {
     /** What is said. */
@@ -1044,6 +1082,19 @@ export interface EventData {
     };
     /** What lies before this event is hidden, not erased. */
     'room.cleared': {};
+    /** What lies before this event came from a file. */
+    'room.imported': {
+        /** What the file was: sillytavern, text, openai, eidolon. */
+        format: string;
+        /** How many messages came. */
+        messages: number;
+        /** How many places of the file were left out. */
+        skipped: number;
+        /** The file's name. */
+        file: string;
+        /** What the file says of the chat as a whole; goes out again with exports. */
+        head?: unknown;
+    };
     /** A person or persona joined. */
     'member.joined': {
         /** Who. */
@@ -1090,6 +1141,8 @@ export interface EventData {
         reply_to: string | null;
         /** The message it stands beside as another answer. */
         retry_of?: string;
+        /** What the file it came from says of it besides; goes out again with exports. */
+        imported?: unknown;
     };
     /** A message's text changed. */
     'message.edited': {
