@@ -32,6 +32,24 @@ static void render_head(struct jw *w, uint64_t head, uint64_t cleared, uint64_t 
     jw_kv_u64(w, "version", version);
 }
 
+/* What is set about a room besides: fields of the API, each with what stands for nothing. */
+static void render_settings(struct jw *w, struct str text)
+{
+    static const struct {
+        const char *name;
+        struct str none;
+    } fields[] = {{"lorebooks", STR_INIT("[]")}};
+    struct arena a = ARENA_INIT;
+    struct json *settings = NULL;
+    if (text.n && json_parse(&a, text, &settings, NULL) != ERR_OK)
+        settings = NULL;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct json *value = json_get(settings, fields[i].name);
+        jw_kv_raw(w, fields[i].name, value ? value->raw : fields[i].none);
+    }
+    arena_release(&a);
+}
+
 void render_room(struct jw *w, const struct room_view *view)
 {
     jw_object(w);
@@ -46,6 +64,7 @@ void render_room(struct jw *w, const struct room_view *view)
                       m->slug);
     }
     jw_end_array(w);
+    render_settings(w, view->settings);
     render_head(w, view->head_seq, view->cleared_seq, view->version);
     render_time(w, "created_at", view->created_ms);
     render_time(w, "updated_at", view->updated_ms);
@@ -76,6 +95,7 @@ void render_room_row(struct jw *w, struct call *call, const struct room_row *row
     jw_kv_string(w, "title", row->title);
     jw_kv_string(w, "state", row->state);
     render_stored_members(w, call, row);
+    render_settings(w, row->settings);
     render_head(w, row->head_seq, row->cleared_seq, row->version);
     render_time(w, "created_at", row->created_ms);
     render_time(w, "updated_at", row->updated_ms);

@@ -72,8 +72,28 @@ void handle_rooms_page(struct call *call)
 
 /* ---- open */
 
+/* Fields that lie in the room's settings: room/settings.c keeps them as they are sent. */
+static const char *const settings[] = {"lorebooks"};
+
+static void take_settings(struct call *call, struct room_op *op, bool all)
+{
+    CLEANUP_BUF struct buf b = BUF_INIT;
+    struct jw w = JW(&b);
+    jw_object(&w);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        const struct json *value = json_get(call->body, settings[i]);
+        bool empty = !value || (value->type == JSON_ARRAY && value->count == 0);
+        if (value || all)
+            jw_kv_raw(&w, settings[i], empty ? STR("null") : value->raw);
+    }
+    jw_end_object(&w);
+    if (b.n > 2)
+        op->settings = arena_str(&op->arena, buf_str(&b));
+}
+
 static void take_fields(struct call *call, struct room_op *op, bool all)
 {
+    take_settings(call, op, all);
     const struct json *title = json_get(call->body, "title"), *personas = json_get(call->body, "personas");
     op->title_set = all || title;
     op->title = arena_str(&op->arena, json_get_str(call->body, "title", STR_NONE));

@@ -10,6 +10,7 @@
 #define EIDOLON_API_ROUTE_H
 
 #include "net/http.h"
+#include "persona/lore.h"
 #include "persona/persona.h"
 #include "tenant/principal.h"
 

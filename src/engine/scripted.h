@@ -53,6 +53,8 @@ struct scripted_input {
     size_t recalled_count;
     const struct str *core; /* core blocks' texts: lines "name: Ana", or sentences of the person */
     size_t core_count;
+    const struct str *lore; /* what lorebooks say to this moment: texts of a few sentences */
+    size_t lore_count;
     double mood_valence, mood_arousal, mood_dominance; /* the persona's, -1..1 */
     double heard_valence, heard_arousal;               /* of the turn to answer, -1..1; 0 when unknown */
     struct str heard_label;                            /* GoEmotions' label, or empty */

@@ -106,6 +106,9 @@ bool say_quote_of_all(struct making *m, const struct person_question *q); /* q N
 bool answer_entity(struct making *m);
 bool answer_recent(struct making *m);
 
+/* scripted_lore.c: the sentence of a lorebook that was asked for; false if there is none. */
+bool answer_from_lore(struct making *m);
+
 /* scripted_open.c: an unfinished thing the person spoke of; sets {thing}, {when}; false if there is none. */
 bool find_unfinished(struct making *m, bool *due);
 /* An earlier statement of this room to come back to; sets {clause}. */

@@ -364,6 +364,8 @@ static void answer_person(struct making *m, struct candidates *c)
     const struct scripted_turn *before = last_own(m->in, 0);
     if (use_candidates(m, c, RANK_DANGER, 100))
         return;
+    if ((m->now & IF_ASKS || asks_of_somebody(m)) && answer_from_lore(m))
+        return;
     bool asked = person_question_parse(&m->arena, m->heard, &question);
     if (asked && question.tentative && asks_of_somebody(m) && answer_entity(m))
         return;

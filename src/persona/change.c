@@ -184,6 +184,23 @@ static void updated(struct store_op *op)
     deed_find(d, d->op->key, false, update_found);
 }
 
+/* The book in the persona's card: the body's, or none without a body. */
+static enum err apply_lore(struct personas_op *op, struct persona *p, const struct json *body)
+{
+    struct lore_book *old = NULL, *book = NULL;
+    if (lore_of_persona(op->arena, p, &old, NULL) != ERR_OK)
+        old = NULL;
+    enum err err = body ? lore_book_apply(op->arena, old, body, false, &book, &op->error) : ERR_OK;
+    if (err == ERR_OK)
+        lore_set_persona(op->arena, p, book);
+    if (err == ERR_OK && p->extras.n > LORE_BOOK_MAX)
+        err = error_set(&op->error, ERR_TOO_BIG,
+                        "The persona's card would have more than %d bytes; make its lorebook "
+                        "shorter, or a book of its own.",
+                        LORE_BOOK_MAX);
+    return err;
+}
+
 static void update_found(struct deed *d)
 {
     on_loop();
@@ -196,8 +213,10 @@ static void update_found(struct deed *d)
     if (op->change)
         op->change(op->arena, d->persona, op->change_arg);
     else
-        err = parse_body(op, false, &body);
-    if (err == ERR_OK && !op->change)
+        err = parse_body(op, d->lore, &body);
+    if (err == ERR_OK && d->lore)
+        err = apply_lore(op, d->persona, body);
+    else if (err == ERR_OK && !op->change)
         err = persona_apply(op->arena, d->persona, body, d->how, &op->error);
     if (err != ERR_OK) {
         deed_fail(d, err, &op->error);
@@ -232,6 +251,13 @@ void personas_update(struct personas *ps, struct personas_op *op, enum persona_c
 void personas_change(struct personas *ps, struct personas_op *op)
 {
     deed_find(deed_new(ps, op), op->key, false, update_found);
+}
+
+void personas_set_lore(struct personas *ps, struct personas_op *op)
+{
+    struct deed *d = deed_new(ps, op);
+    d->lore = true;
+    deed_find(d, op->key, false, update_found);
 }
 
 static void deleted(struct store_op *op)

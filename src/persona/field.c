@@ -26,6 +26,7 @@ const struct persona_field persona_fields[] = {
     {"boundaries", NULL, FIELD_LIST, AT(boundaries), PERSONA_LINE_MAX, false},
     {"goals", NULL, FIELD_LIST, AT(goals), PERSONA_LINE_MAX, false},
     {"starters", NULL, FIELD_LIST, AT(starters), PERSONA_LINE_MAX, false},
+    {"lorebooks", NULL, FIELD_LIST, AT(lorebooks), PERSONA_LABEL_MAX, false},
     {"tags", "tags", FIELD_LIST, AT(tags), PERSONA_TAG_MAX, false},
     {"content", NULL, FIELD_CONTENT, AT(content), PERSONA_LINE_MAX, false},
 };

@@ -112,6 +112,7 @@ uint64_t lore_compiled_version(const struct lore_compiled *c);
 struct str lore_compiled_id(const struct lore_compiled *c);
 size_t lore_compiled_count(const struct lore_compiled *c); /* entries that are enabled */
 bool lore_compiled_timed(const struct lore_compiled *c);   /* any that count messages */
+bool lore_compiled_greets(const struct lore_compiled *c);  /* any that ask for the greeting */
 
 /* Where a book comes from; also their order where entries are otherwise equal: later is nearer. */
 enum lore_from { LORE_EVERYWHERE, LORE_ATTACHED, LORE_OWN, LORE_ROOM };
@@ -212,6 +213,9 @@ struct lore_result {
 
 /* Everything lies in `a`. Never fails. */
 void lore_scan(struct arena *a, const struct lore_input *in, struct lore_result *out);
+
+/* The hits as records show them, a JSON array: those kept, or those that were not taken. */
+void lore_write_hits(struct jw *w, const struct lore_result *result, bool dropped);
 
 /* The state `messages` messages later. */
 size_t lore_timed_pass(struct lore_timed *timed, size_t count, uint64_t messages);

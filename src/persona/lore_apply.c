@@ -13,6 +13,28 @@ static bool is_ours(struct str name)
     return str_eq(name, STR("id")) || str_eq(name, STR("extensions")) || lore_field_find(name);
 }
 
+/* Whether a program that reads numbers as doubles (every browser) could have sent `now` for `was`. */
+static bool same_value(const struct json *was, const struct json *now)
+{
+    double x, y;
+    if (was->type == JSON_NUMBER) {
+        bool fits = json_double(was, &x);
+        return fits ? json_double(now, &y) && x == y : now->type == JSON_NULL;
+    }
+    if (was->type != now->type || was->count != now->count)
+        return false;
+    if (was->type == JSON_BOOL)
+        return was->boolean == now->boolean;
+    if (was->type == JSON_STRING)
+        return str_eq(was->string, now->string);
+    const struct json *a = was->child, *b = now->child;
+    for (; a && b; a = a->next, b = b->next) {
+        if (!str_eq(a->key, b->key) || !same_value(a, b))
+            return false;
+    }
+    return !a && !b;
+}
+
 static bool brings_unknown(const struct json *body)
 {
     json_each (member, body) {
@@ -22,10 +44,25 @@ static bool brings_unknown(const struct json *body)
     return false;
 }
 
+/* The given one, unless it only says the old one in other bytes. */
+static const struct json *newer(const struct json *old, const struct json *given)
+{
+    return given && !same_value(old, given) ? given : old;
+}
+
 static void put(struct jw *w, const struct json *member)
 {
     jw_key(w, member->key);
     jw_raw(w, member->raw);
+}
+
+static const struct json *find_member(const struct json *object, struct str key)
+{
+    json_each (member, object) {
+        if (str_eq(member->key, key))
+            return member;
+    }
+    return NULL;
 }
 
 static bool field_home(struct str name)
@@ -47,8 +84,9 @@ static void put_extensions(struct jw *w, const struct json *old, const struct js
     if (given) {
         json_each (member, given) {
             /* A new entry in V3's own form brings its fields here; a known one has its own. */
+            const struct json *was = old ? find_member(old, member->key) : NULL;
             if (!old || !field_home(member->key))
-                put(w, member);
+                put(w, was ? newer(was, member) : member);
         }
     }
     jw_end_object(w);
@@ -73,7 +111,7 @@ static struct str raw_with(struct arena *a, struct str raw, const struct json *b
             if (str_eq(member->key, STR("extensions")))
                 put_extensions(&w, member, extensions);
             else
-                put(&w, other ? other : member);
+                put(&w, newer(member, other));
         }
     }
     json_each (member, body) {
@@ -243,7 +281,7 @@ static struct str book_raw(struct arena *a, struct str raw, const struct json *b
         json_each (member, old) {
             const struct json *other =
                 of_the_api(member->key) ? NULL : json_get(body, arena_cstr(a, member->key));
-            put(&w, other ? other : member);
+            put(&w, newer(member, other));
         }
     }
     json_each (member, body) {

@@ -180,3 +180,8 @@ bool lore_compiled_timed(const struct lore_compiled *c)
 {
     return c->timed;
 }
+
+bool lore_compiled_greets(const struct lore_compiled *c)
+{
+    return c->counts_greeting;
+}

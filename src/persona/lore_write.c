@@ -334,3 +334,37 @@ void lore_book_write_api(struct jw *w, const struct lore_book *book, bool entrie
         write_api_entry(w, &book->entries[i]);
     jw_end_array(w);
 }
+
+/* ---- records ---- */
+
+static void write_hit(struct jw *w, const struct lore_hit *h)
+{
+    jw_object(w);
+    jw_kv_string(w, "book", h->book);
+    jw_kv_string(w, "book_name", h->book_name);
+    jw_kv_string(w, "entry", h->entry);
+    jw_kv_string(w, "name", h->name);
+    if (h->dropped)
+        jw_kv_string(w, "dropped", str_c(lore_drop_names[h->dropped]));
+    else
+        jw_kv_string(w, "why", str_c(lore_why_names[h->why]));
+    if (h->key.n)
+        jw_kv_string(w, "key", h->key);
+    jw_kv_string(w, "position", str_c(lore_position_names[h->position]));
+    if (h->position == LORE_AT_DEPTH) {
+        jw_kv_i64(w, h->from_start ? "from_start" : "depth", h->depth);
+        jw_kv_string(w, "role", str_c(lore_role_names[h->role]));
+    }
+    if (h->level)
+        jw_kv_u64(w, "level", h->level);
+    jw_kv_u64(w, "tokens", h->tokens);
+    jw_end_object(w);
+}
+
+void lore_write_hits(struct jw *w, const struct lore_result *result, bool dropped)
+{
+    jw_array(w);
+    for (size_t i = dropped ? result->kept : 0; i < (dropped ? result->count : result->kept); i++)
+        write_hit(w, &result->hits[i]);
+    jw_end_array(w);
+}

@@ -86,6 +86,7 @@ struct persona {
     struct str avatar, engine;     /* names; empty: the default */
     struct persona_list greetings; /* alternate_greetings */
     struct persona_list boundaries, goals, starters, tags;
+    struct persona_list lorebooks; /* ids of books it knows besides its own (lorebooks.h) */
     struct persona_content content;
     bool favourite;   /* the owner's; no part of the persona itself: neither exported nor kept as a version */
     uint64_t version; /* 1 at creation, +1 a change; the ETag */

@@ -19,6 +19,7 @@ enum err personas_new(struct store *store, struct loops *loops, const struct per
     ps->loops = loops;
     ps->house = house_new();
     ps->options = *options;
+    ps->lorebooks = lorebooks_new(store, loops, options->tenant, options->owner);
     for (unsigned i = 0; i < LOOPS_MAX; i++)
         ps->caches[i].max = options->cache ? options->cache : CACHE_DEFAULT;
     *out = ps;
@@ -32,7 +33,13 @@ void personas_free(struct personas *ps)
     for (unsigned i = 0; i < LOOPS_MAX; i++)
         persona_cache_release(&ps->caches[i]);
     house_free(ps->house);
+    lorebooks_free(ps->lorebooks);
     free(ps);
+}
+
+struct lorebooks *personas_lorebooks(struct personas *ps)
+{
+    return ps->lorebooks;
 }
 
 static LOOP struct persona_cache *cache_here(struct personas *ps)

@@ -95,6 +95,8 @@ void personas_refresh(struct personas *ps, struct personas_op *op) LOOP;
 void personas_create(struct personas *ps, struct personas_op *op) LOOP;
 /* PERSONA_REPLACE or PERSONA_PATCH. ERR_PRECONDITION where if_match names another version. */
 void personas_update(struct personas *ps, struct personas_op *op, enum persona_change how) LOOP;
+/* The lorebook in the persona's card. Body: the API's lorebook; empty takes it away. if_match as above. */
+void personas_set_lore(struct personas *ps, struct personas_op *op) LOOP;
 /* Marks it deleted; restorable for PERSONA_UNDO_DAYS. */
 void personas_delete(struct personas *ps, struct personas_op *op) LOOP;
 void personas_restore(struct personas *ps, struct personas_op *op) LOOP;

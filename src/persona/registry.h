@@ -8,6 +8,7 @@
 #define EIDOLON_PERSONA_REGISTRY_H
 
 #include "persona/cache.h"
+#include "persona/lorebooks.h"
 #include "persona/personas.h"
 
 struct personas {
@@ -15,6 +16,7 @@ struct personas {
     struct loops *loops;
     struct personas_options options;
     struct house_store *house;              /* house.c; NULL: nothing was loaded yet */
+    struct lorebooks *lorebooks;
     struct persona_cache caches[LOOPS_MAX]; /* each its loop's own */
 };
 
@@ -28,6 +30,7 @@ struct deed {
     unsigned attempt; /* at a free slug, or at an undisturbed update */
     bool own_slug;    /* we chose it, so we may choose another */
     bool restore, deleted, make_default;
+    bool lore;                    /* an update of the card's lorebook */
     void (*found)(struct deed *); /* the current document is in `persona` */
 };
 

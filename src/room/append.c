@@ -82,6 +82,8 @@ static LOOP void apply(struct room *room, const struct event_row *row, struct ar
             said->deleted = true;
     } else if (event_is(row, EVENT_MOOD)) {
         room_mood_read(room, row);
+    } else if (event_is(row, EVENT_TURN_ENDED)) {
+        room_lore_read(room, row);
     } else if (event_is(row, EVENT_ROOM_CLEARED)) {
         room->cleared = row->seq;
     }

@@ -1,5 +1,6 @@
 /*
- * A room comes into memory: its head, its newest messages, the last mood of each persona. Three reads, one
+ * A room comes into memory: its head, its newest messages, the last mood of each persona and what its
+ * lore counts. Three reads, one
  * after the other; then the operations that waited run. See room.h.
  */
 #include "room/room.h"
@@ -7,6 +8,9 @@
 #include "base/config.h"
 
 #include <stdlib.h>
+
+/* Of the newest moods and ends of turns so many are read: what a persona felt, and what its lore counts. */
+enum { LOAD_TURNS = 4, LOAD_TURNS_MORE = 16 };
 
 struct loading {
     struct home *home;
@@ -49,8 +53,12 @@ static void moods_done(struct store_op *op)
     struct store_events_page *page = CONTAINER(op, struct store_events_page, op);
     struct room *room = loading_room(op);
     if (!failed(room, op)) {
-        for (size_t i = page->count; i-- > 0;) /* descending: the newest last */
-            room_mood_read(room, &page->rows[i]);
+        for (size_t i = page->count; i-- > 0;) { /* descending: the newest last */
+            if (event_is(&page->rows[i], EVENT_MOOD))
+                room_mood_read(room, &page->rows[i]);
+            else
+                room_lore_read(room, &page->rows[i]);
+        }
         room->load = ROOM_READY;
     }
     store_op_free(op);
@@ -59,14 +67,14 @@ static void moods_done(struct store_op *op)
 
 static void load_moods(struct room *room)
 {
-    static const struct str kinds[] = {STR_INIT("mood")};
+    static const struct str kinds[] = {STR_INIT("mood"), STR_INIT("turn.ended")};
     struct store_events_page *page = STORE_NEW(events_page, EVENTS_PAGE);
     page->tenant = tenant_local();
     page->room = room->id;
     page->desc = true;
-    page->limit = (unsigned)(2 * room->persona_count);
+    page->limit = (unsigned)(LOAD_TURNS * room->persona_count + LOAD_TURNS_MORE);
     page->kinds = kinds;
-    page->kind_count = 1;
+    page->kind_count = 2;
     page->op.done = moods_done;
     page->op.arg = loading_new(&page->op.arena, room);
     store_submit(room->home->rooms->deps.store, &page->op);

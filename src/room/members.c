@@ -9,6 +9,7 @@ static void release_persona(struct room_persona *p)
 {
     free((char *)p->name.p);
     free((char *)p->slug.p);
+    room_lore_free(p->lore);
 }
 
 void room_members_release(struct room *room)
@@ -106,6 +107,7 @@ void room_view_fill(const struct room *room, struct arena *a, struct room_view *
         .id = room->id,
         .owner = room->owner,
         .title = arena_str(a, room->title),
+        .settings = arena_str(a, room->settings),
         .state = room->state,
         .head_seq = room->head,
         .cleared_seq = room->cleared,

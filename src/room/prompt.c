@@ -205,6 +205,7 @@ void turn_compose(struct turn *turn)
     fill_others(turn, &in);
     fill_memories(turn, &in, user);
     fill_hints(turn, user);
+    turn_lore(turn, &in);
     persona_compose(&turn->arena, &in, &turn->prompt);
 }
 

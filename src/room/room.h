@@ -13,7 +13,8 @@
  * format verbs.c    create, update, state, clear, ...               say.c      messages: say, edit, delete,
  * forget, retry floor.c    which personas answer                           turn.c     the turn machine;
  * turn_end.c, prompt.c hub.c      the loop's end of the live stream               members.c  the personas of
- * a room mood.c     moods in a room                                 recover.c  after a crash, before a stop
+ * a room mood.c     moods in a room                               lore.c     lorebooks in a room
+ *   settings.c the head's settings                                 recover.c  after a crash, before a stop
  *   stats.c    counters
  */
 #ifndef EIDOLON_ROOM_ROOM_H
@@ -50,8 +51,9 @@ struct room_persona {
     double talkativeness;
     struct mood mood; /* as it was at mood_ms */
     struct mood baseline;
-    int64_t mood_ms; /* 0: never felt anything here: the baseline counts */
-    bool present;    /* false: was a member, left */
+    int64_t mood_ms;        /* 0: never felt anything here: the baseline counts */
+    struct room_lore *lore; /* NULL: nothing counts (lore.c) */
+    bool present;           /* false: was a member, left */
 };
 
 enum room_load { ROOM_LOADING, ROOM_READY, ROOM_GONE };
@@ -145,7 +147,10 @@ void room_settings_read(struct room *room, struct str settings) LOOP;
 void room_setting_set(struct room *room, const char *name,
                       struct str json) LOOP; /* "" or "null": takes it out */
 struct str room_setting(const struct room *room, struct arena *a,
-                        const char *name) LOOP; /* JSON; empty: not there */
+                        const char *name) LOOP;                        /* JSON; empty: not there */
+void room_settings_change(struct room *room, struct str changes) LOOP; /* each member of a JSON object */
+struct str *room_setting_list(const struct room *room, struct arena *a, const char *name,
+                              size_t *count) LOOP; /* its strings */
 
 /* append.c: one transaction. The caller adds rows (texts in the append's arena) and sends; `committed` is
  * called on the home loop afterwards, also when the store refused (store.op.err). room is NULL only if it
@@ -214,6 +219,11 @@ size_t room_present(const struct room *room) LOOP;
 struct str room_user_name(const struct room *room) LOOP; /* what the owner is called; empty if nobody said */
 struct str room_author_name(const struct room *room) LOOP; /* the same for events, never empty */
 void room_view_fill(const struct room *room, struct arena *a, struct room_view *out) LOOP;
+
+/* lore.c: what lorebooks' entries that count messages left behind, a persona in a room. */
+struct room_lore;
+void room_lore_read(struct room *room, const struct event_row *row) LOOP; /* a turn.ended */
+void room_lore_free(struct room_lore *lore);
 
 /* mood.c */
 struct mood room_mood_baseline(const double traits[TRAIT_COUNT]);

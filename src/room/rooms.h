@@ -15,6 +15,7 @@
 
 #include "event/event.h"
 #include "loop/loop.h"
+#include "persona/lore.h"
 #include "store/store.h"
 #include "tenant/principal.h"
 
@@ -40,6 +41,9 @@ struct room_deps {
     const struct config *config;
     room_encode_fn *encode[ROOM_FORMATS_MAX]; /* by format number; NULL past the last */
 };
+
+/* The settings' rules for lorebooks (persona/lore.h). */
+struct lore_rules lore_rules_of(const struct config *config);
 
 /* Plain thread, before the loops run their first request. */
 struct rooms *rooms_new(const struct room_deps *deps);
@@ -96,6 +100,7 @@ struct room_member {
 struct room_view {
     struct id id, owner;
     struct str title;
+    struct str settings; /* JSON object, or empty */
     enum room_state state;
     struct room_member *members;
     size_t member_count;
@@ -120,6 +125,7 @@ struct room_op {
     struct str *personas; /* slugs or ids */
     size_t persona_count;
     size_t persona_at;   /* this folder's own */
+    struct str settings; /* ROOM_CREATE, ROOM_UPDATE: a JSON object of settings to change; null removes one */
     struct str external; /* ROOM_CREATE: the name an outside program has for the room */
     bool quiet;          /* ROOM_CREATE: without the persona's greeting */
     bool importing;      /* ROOM_CREATE: unseen, until ROOM_IMPORT_END */

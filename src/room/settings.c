@@ -56,3 +56,30 @@ struct str room_setting(const struct room *room, struct arena *a, const char *na
     const struct json *value = json_get(all, name);
     return value ? value->raw : STR_NONE;
 }
+
+void room_settings_change(struct room *room, struct str changes)
+{
+    struct arena a = ARENA_INIT;
+    struct json *all = NULL;
+    if (changes.n && json_parse(&a, changes, &all, NULL) == ERR_OK && all->type == JSON_OBJECT) {
+        json_each (member, all)
+            room_setting_set(room, arena_cstr(&a, member->key), member->raw);
+    }
+    arena_release(&a);
+}
+
+struct str *room_setting_list(const struct room *room, struct arena *a, const char *name, size_t *count)
+{
+    struct json *list = NULL;
+    struct str text = room_setting(room, a, name);
+    *count = 0;
+    if (str_empty(text) || json_parse(a, arena_str(a, text), &list, NULL) != ERR_OK ||
+        list->type != JSON_ARRAY)
+        return NULL;
+    struct str *items = arena_array(a, struct str, list->count);
+    json_each (item, list) {
+        if (item->type == JSON_STRING)
+            items[(*count)++] = item->string;
+    }
+    return items;
+}

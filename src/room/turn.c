@@ -151,11 +151,29 @@ static void recall(struct turn *turn)
 /* ---- compose, generate ------------------------------------------------------------------------------------
  */
 
+static void lore_here(struct lore_gather *op)
+{
+    on_loop();
+    struct turn *turn = CONTAINER(op, struct turn, gather);
+    turn->pending = false;
+    if (turn->cancelled) {
+        stop(turn);
+        return;
+    }
+    turn_compose(turn);
+    go(turn, STEP_GENERATE);
+}
+
 static void compose(struct turn *turn)
 {
     on_loop();
-    turn_compose(turn);
-    go(turn, STEP_GENERATE);
+    struct lore_gather *g = &turn->gather;
+    g->persona = turn->get.persona;
+    g->room = room_setting_list(turn->room, &turn->arena, "lorebooks", &g->room_count);
+    g->arena = &turn->arena;
+    g->done = lore_here;
+    turn->pending = true;
+    lorebooks_gather(personas_lorebooks(turn->room->home->rooms->deps.personas), g);
 }
 
 static void on_delta(void *arg, struct str text)

@@ -14,6 +14,7 @@
 #include "engine/scripted.h"
 #include "memory/memory.h"
 #include "persona/compose.h"
+#include "persona/lorebooks.h"
 #include "persona/personas.h"
 #include "room/room.h"
 
@@ -51,6 +52,10 @@ struct turn {
     struct mood mood;
     struct personas_op get;
     struct memory_recall recall;
+    struct lore_gather gather;
+    struct lore_result lore;
+    bool lore_counts; /* something counts messages: the record says how many there are */
+    uint64_t lore_messages, lore_answers;
     struct prompt prompt;
     struct scripted_input hints;
     uint64_t gen;    /* the engine's, 0: none */
@@ -76,6 +81,10 @@ void turn_compose(struct turn *turn) LOOP;
 void turn_request(struct turn *turn, struct gen_request *out) LOOP;
 /* The seqs of this room's messages that the prompt will hold, for recall to leave out. */
 size_t turn_transcript(const struct turn *turn, const struct said **out, size_t max) LOOP;
+
+/* lore.c: scans the gathered lorebooks for what `prompt` shows; its result goes into prompt and hints. */
+void turn_lore(struct turn *turn, struct prompt_input *prompt) LOOP;
+void turn_lore_write(struct jw *w, const struct turn *turn); /* members of turn.ended */
 
 /* turn_end.c: the end of a turn, into the log. */
 void turn_finish(struct turn *turn, enum turn_outcome outcome) LOOP;

@@ -143,6 +143,7 @@ static struct str ended_data(struct arena *a, const struct turn *turn)
     write_usage(&w, &turn->end.usage);
     write_timings(&w, turn);
     write_recalled(&w, turn);
+    turn_lore_write(&w, turn);
     if (turn->prompt.count)
         write_prompt_parts(&w, &turn->prompt);
     jw_end_object(&w);

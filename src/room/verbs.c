@@ -169,6 +169,7 @@ static void create_with(struct lookup *l)
     if (str_empty(title) && l->at)
         title = persona_called(l->found[0]);
     room->title = heap_str(title);
+    room_settings_change(room, op->settings);
     for (size_t i = 0; i < l->at; i++)
         add_persona(room, l->found[i]);
     struct room_append *append = room_append_new(room, op, l->at + 3);
@@ -271,7 +272,8 @@ static void update_with(struct lookup *l)
         free((char *)room->title.p);
         room->title = heap_str(op->title);
     }
-    if (op->title_set)
+    room_settings_change(room, op->settings);
+    if (op->title_set || op->settings.n)
         room_append_system(append, EVENT_ROOM_UPDATED)->data =
             title_data(&append->store.op.arena, room->title);
     if (op->personas_set)

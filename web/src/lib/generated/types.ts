@@ -176,6 +176,8 @@ export interface Persona {
     goals: string[];
     /** Ways to begin a conversation with it. */
     starters: string[];
+    /** Ids of lorebooks it knows besides its own. */
+    lorebooks?: string[];
     /** Words to find it by. */
     tags: string[];
     /** What may be said with it. */
@@ -238,6 +240,8 @@ export interface PersonaInput {
     content?: Content | null;
     /** One of the owner's favourites; makes no version. */
     favourite?: boolean | null;
+    /** Ids of lorebooks it knows besides its own. */
+    lorebooks?: string[] | null;
 }
 
 /** Where a card is to be fetched from. */
@@ -362,6 +366,8 @@ export interface Room {
     state: 'idle' | 'running' | 'paused' | 'stopped';
     /** Who is in it. */
     members: Member[];
+    /** Ids of the lorebooks that are known in it. */
+    lorebooks?: string[];
     /** The number of its last event. */
     head: number;
     /** What lies at or before this number is hidden; 0: nothing. */
@@ -386,6 +392,8 @@ export interface RoomCreate {
     title?: string;
     /** Slugs or ids of its personas. */
     personas?: string[];
+    /** Ids of the lorebooks that are known in it. */
+    lorebooks?: string[];
 }
 
 /** What changes of a room. */
@@ -394,6 +402,8 @@ export interface RoomUpdate {
     title?: string;
     /** Slugs or ids of the personas that are in it from here on. */
     personas?: string[];
+    /** Ids of the lorebooks that are known in it from here on. */
+    lorebooks?: string[];
 }
 
 /** A place of an imported file that was left out. */
@@ -506,6 +516,176 @@ export interface Mood {
     arousal: number;
     /** -1 (yielding) to 1 (in control). */
     dominance: number;
+}
+
+/** An entry of a lorebook. Names that are not listed here are kept as they are. */
+export interface LoreEntry {
+    /** Its id, unique in the book. */
+    id: string;
+    /** Its name. */
+    name?: string;
+    /** A note; never sent. */
+    comment?: string;
+    /** Texts that call it up; /pattern/flags is a regular expression. */
+    keys?: string[];
+    /** Further texts, as `logic` says. */
+    secondary_keys?: string[];
+    /** Whether the secondary keys count. */
+    selective?: boolean;
+    /** What of the secondary keys must be there. */
+    logic?: 'and_any' | 'not_all' | 'not_any' | 'and_all';
+    /** Every key is a regular expression. */
+    use_regex?: boolean;
+    /** Null: as the settings say. */
+    case_sensitive?: boolean | null;
+    /** Null: as the settings say. */
+    whole_words?: boolean | null;
+    /** It needs no key. */
+    constant?: boolean;
+    /** Whether it is used at all. */
+    enabled?: boolean;
+    /** What it says; may begin with decorators. */
+    content?: string;
+    /** Where it stands. */
+    position?: 'before_char' | 'after_char' | 'before_examples' | 'after_examples' | 'top_note' | 'bottom_note' | 'at_depth';
+    /** At depth: messages behind it. */
+    depth?: number;
+    /** At depth: who says it. */
+    role?: 'system' | 'user' | 'assistant';
+    /** Lower stands first. */
+    order?: number;
+    /** Higher stays longer when the budget runs out. */
+    priority?: number;
+    /** Percent. */
+    probability?: number;
+    /** Messages for which it stays. */
+    sticky?: number;
+    /** Messages for which it rests after that. */
+    cooldown?: number;
+    /** Messages that must have been said. */
+    delay?: number;
+    /** Groups, parted by commas; one entry of a group is taken. */
+    group?: string;
+    /** Its lot in the group. */
+    group_weight?: number;
+    /** It wins its group by its order. */
+    group_override?: boolean;
+    /** The group's most matching keys win. */
+    group_scoring?: boolean | null;
+    /** Not called up by other entries. */
+    exclude_recursion?: boolean;
+    /** Calls up no other entries. */
+    prevent_recursion?: boolean;
+    /** Only from this level of recursion on; 0: no. */
+    delay_until_recursion?: number;
+    /** Messages that are looked at; null: as the book says. */
+    scan_depth?: number | null;
+    /** Taken whatever the budget. */
+    ignore_budget?: boolean;
+}
+
+/** What is known when it comes up. Names that are not listed here are kept as they are. */
+export interface Lorebook {
+    /** Its id; of a persona's own book, the persona's. */
+    id: string;
+    /** Its name. */
+    name: string;
+    /** What it is about. */
+    description: string;
+    /** Known to every persona in every room. */
+    everywhere: boolean;
+    /** Messages that are looked at; null: as the settings say. */
+    scan_depth: number | null;
+    /** Tokens it may take; null: what the prompt allows. */
+    token_budget: number | null;
+    /** Whether entries call up entries; null: as the settings say. */
+    recursive_scanning: boolean | null;
+    /** How many entries it has. */
+    count: number;
+    /** Its entries; not in lists. */
+    entries?: LoreEntry[];
+    /** Counts its changes; also its ETag. */
+    version: number;
+    /** When it was made. */
+    created_at?: string;
+    /** When it was last changed. */
+    updated_at?: string;
+    /** When it was deleted; it can be restored for 30 days. */
+    deleted_at?: string | null;
+}
+
+/** A lorebook as it is sent. An entry with the id of one that is there keeps what is not said of it; entries that are not listed are removed. */
+export interface LorebookInput {
+    /** Its name; needed to create one. */
+    name?: string;
+    /** What it is about. */
+    description?: string | null;
+    /** Known to every persona in every room. */
+    everywhere?: boolean;
+    /** Messages that are looked at. */
+    scan_depth?: number | null;
+    /** Tokens it may take. */
+    token_budget?: number | null;
+    /** Whether entries call up entries. */
+    recursive_scanning?: boolean | null;
+    /** Its entries (LoreEntry), all of them. */
+    entries: unknown;
+}
+
+/** An entry that was called up, or that was not taken and why. */
+export interface LoreHit {
+    /** The book's id. */
+    book: string;
+    /** Its name. */
+    book_name: string;
+    /** The entry's id. */
+    entry: string;
+    /** Its name, comment or first key. */
+    name: string;
+    /** What called it up. */
+    why?: 'key' | 'constant' | 'sticky' | 'recursion' | 'decorator';
+    /** Why it was not taken. */
+    dropped?: 'budget' | 'context' | 'probability' | 'cooldown' | 'delay' | 'group' | 'secondary_keys' | 'decorator';
+    /** The key that was found. */
+    key?: string;
+    /** Where it stands. */
+    position: string;
+    /** Messages behind it. */
+    depth?: number;
+    /** Messages before it. */
+    from_start?: number;
+    /** Who says it. */
+    role?: string;
+    /** The level of recursion, from 1. */
+    level?: number;
+    /** What it costs. */
+    tokens: number;
+}
+
+/** Texts to try a lorebook with. */
+export interface LoreTest {
+    /** A lorebook that is stored. */
+    id?: string;
+    /** Or one that is not: a LorebookInput. */
+    lorebook: unknown;
+    /** What was said, oldest first. */
+    messages: string[];
+    /** Whose name {{char}} is. */
+    persona?: string;
+    /** Throws the dice of probability and groups another way. */
+    seed?: number;
+}
+
+/** What would happen. */
+export interface LoreTested {
+    /** Entries that would be sent, heaviest first. */
+    activated: LoreHit[];
+    /** Entries that would not, and why. */
+    dropped: LoreHit[];
+    /** What is wrong with the book. */
+    warnings: string[];
+    /** What it would cost. */
+    tokens: number;
 }
 
 /** Something that memory gave a turn, and why. */
@@ -1130,6 +1310,14 @@ export interface EventData {
         timings: Record<string, number>;
         /** What memory gave the turn, and why. */
         recalled: Recalled[];
+        /** What lorebooks gave the turn, and why. */
+        lore?: LoreHit[];
+        /** What of them was not taken, and why. */
+        lore_dropped?: LoreHit[];
+        /** What is wrong with them. */
+        lore_warnings?: string[];
+        /** What their entries that count messages have left; -1: for good. */
+        lore_state?: { messages: number; answers: number; timed: unknown[] };
     };
     /** Somebody said something. */
     'message': {
