@@ -231,6 +231,14 @@ static struct str spliced(struct card_reader *r, struct str text, const struct s
     return str_of(to, (size_t)(at - to));
 }
 
+/* A V2 card of ours has its assets among what it keeps for V3 (card_v2.c). */
+static const struct json *assets_of(const struct json *card)
+{
+    const struct json *data = json_get(card, "data"), *assets = json_get(data, "assets");
+    const struct json *stash = json_get(json_get(json_get(data, "extensions"), "eidolon"), "v3");
+    return assets ? assets : json_get(json_get(stash, "data"), "assets");
+}
+
 static enum err take_data_out(struct card_reader *r, struct str *text)
 {
     struct json *card = NULL;
@@ -238,7 +246,7 @@ static enum err take_data_out(struct card_reader *r, struct str *text)
     if (str_find(*text, STR("data:")) == SIZE_MAX)
         return ERR_OK;
     enum err err = json_parse(r->arena, *text, &card, r->error);
-    const struct json *assets = err ? NULL : json_get(json_get(card, "data"), "assets");
+    const struct json *assets = err ? NULL : assets_of(card);
     if (err || !assets || assets->type != JSON_ARRAY || !assets->count)
         return err;
     if (assets->count > r->limits->entries_max)

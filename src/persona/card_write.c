@@ -186,7 +186,9 @@ static void write_section(struct card_pen *pen, int where)
 void card_write_eidolon(struct card_pen *pen, const char *name, struct str raw)
 {
     const struct persona *p = pen->persona;
-    jw_key(&pen->w, STR("eidolon"));
+    struct buf own = BUF_MAX(pen->w.b->max);
+    struct jw outer = pen->w;
+    pen->w = JW(&own);
     jw_object(&pen->w);
     for (size_t i = 0; i < persona_field_count; i++) {
         const struct persona_field *f = &persona_fields[i];
@@ -200,6 +202,10 @@ void card_write_eidolon(struct card_pen *pen, const char *name, struct str raw)
     if (raw.n)
         jw_kv_raw(&pen->w, name, raw);
     jw_end_object(&pen->w);
+    pen->w = outer;
+    if (own.n > 2) /* a card without anything of ours stays so */
+        jw_kv_raw(&pen->w, "eidolon", buf_str(&own));
+    buf_release(&own);
 }
 
 static void write_v3_data(struct card_pen *pen)
