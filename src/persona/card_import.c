@@ -176,6 +176,9 @@ static void choose_portrait(struct card_import *m, struct persona_file *list, si
         }
     }
     struct persona_file *to = &list[*n];
+    /* A picture with a CHARX behind it is its cover; who it shows is the CHARX's icon. */
+    if (icon && m->read.file.form == CARD_CHARX)
+        picture = NULL;
     if (picture && icon && !memcmp(&picture->hash, &icon->hash, sizeof icon->hash))
         *to = *icon;
     else if (picture)

@@ -7,7 +7,7 @@
  */
 #include "persona/registry.h"
 
-enum { SLUG_ATTEMPTS = 100, UPDATE_ATTEMPTS = 8 };
+enum { SLUG_ATTEMPTS = 40, SLUG_COUNTED = 8, SLUG_NUMBERS = 10000000, UPDATE_ATTEMPTS = 8 };
 
 static void write_persona(struct deed *d, bool create) LOOP;
 
@@ -59,7 +59,9 @@ static void written(struct store_op *op)
         return;
     }
     d->op->err = ERR_OK;
-    p->slug = persona_slug(d->op->arena, p->name, ++d->attempt);
+    /* "name-2", "name-3"; where many are called the same, a number of chance is found sooner. */
+    unsigned number = ++d->attempt < SLUG_COUNTED ? d->attempt : (unsigned)(id_hash(id_new()) % SLUG_NUMBERS);
+    p->slug = persona_slug(d->op->arena, p->name, number);
     write_persona(d, create);
 }
 
