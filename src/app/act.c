@@ -75,10 +75,23 @@ int act_end(struct act *a)
 
 bool act_fail(struct act *a, const struct error *e)
 {
-    CLEANUP_BUF struct buf clean = BUF_INIT;
-    text_clean_line(&clean, str_c(e->message));
-    fprintf(stderr, "eidolon: %.*s\n", STR_ARG(buf_str(&clean)));
     a->code = act_code(e->err);
+    return act_say(a, "%s", e->message);
+}
+
+bool act_say(struct act *a, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    CLEANUP_BUF struct buf clean = BUF_INIT;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    text_clean_line(&clean, str_c(text));
+    if (a->tell)
+        a->tell(a->tell_arg, buf_str(&clean));
+    else
+        fprintf(stderr, "eidolon: %.*s\n", STR_ARG(buf_str(&clean)));
     return false;
 }
 
@@ -276,9 +289,8 @@ bool out_open(struct act *a, struct out_file *f, const char *path)
     f->file = fopen(f->temporary, "we");
     if (f->file)
         return true;
-    fprintf(stderr, "eidolon: %s cannot be written: %s.\n", path, strerror(errno));
     a->code = EX_CANTCREAT;
-    return false;
+    return act_say(a, "%s cannot be written: %s.", path, strerror(errno));
 }
 
 bool out_close(struct act *a, struct out_file *f, bool keep)
@@ -292,8 +304,7 @@ bool out_close(struct act *a, struct out_file *f, bool keep)
             good = rename(f->temporary, f->path) == 0;
     }
     if (keep && !good) {
-        fprintf(stderr, "eidolon: %s cannot be written: %s.\n", f->path[0] ? f->path : "standard output",
-                strerror(errno));
+        act_say(a, "%s cannot be written: %s.", f->path[0] ? f->path : "standard output", strerror(errno));
         a->code = EX_IOERR;
     }
     return keep && good;

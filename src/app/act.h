@@ -19,6 +19,9 @@ struct act {
     struct term term;
     bool json, open;
     int code;
+    /* Who says what went wrong; NULL: standard error. */
+    void (*tell)(void *arg, struct str sentence);
+    void *tell_arg;
 };
 
 /* Reads the arguments and reaches the server. False: the command ends with act_end(), all was said. `least`
@@ -28,6 +31,8 @@ bool act_begin(struct act *a, const char *command, int argc, char **argv, size_t
 int act_end(struct act *a);
 /* Says what went wrong, sets the exit code; returns false, so that a step can end with it. */
 bool act_fail(struct act *a, const struct error *e);
+/* A sentence about what went wrong; returns false. */
+bool act_say(struct act *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int act_code(enum err err);
 
 /* Calls fn for every item of a list, page by page; path has its query already or none. Stops when fn says

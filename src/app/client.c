@@ -210,8 +210,10 @@ static enum err explain(const struct transfer *t, CURLcode code, struct error *e
     }
 }
 
-static void finish(struct client *c)
+/* Ends what is over; true if something was. */
+static bool finish(struct client *c)
 {
+    bool some = false;
     int left;
     for (CURLMsg *m; (m = curl_multi_info_read(c->multi, &left));) {
         struct transfer *t = NULL;
@@ -219,6 +221,7 @@ static void finish(struct client *c)
         CURLcode code = m->data.result;
         if (m->msg != CURLMSG_DONE)
             continue;
+        some = true;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         const struct client_events *events = t->events;
         void *arg = t->arg;
@@ -229,6 +232,7 @@ static void finish(struct client *c)
         transfer_free(t);
         events->end(arg, status, code == CURLE_OK ? NULL : &e);
     }
+    return some;
 }
 
 /* ---- the pump ---- */
@@ -251,8 +255,8 @@ void client_pump(struct client *c, int timeout_ms, struct curl_waitfd *fds, unsi
     if (c->signal_fd >= 0)
         all[n++] = (struct curl_waitfd){.fd = c->signal_fd, .events = CURL_WAIT_POLLIN};
     curl_multi_perform(c->multi, &running);
-    finish(c);
-    if (c->signal_count)
+    /* What is over already may be all that the caller waits for. */
+    if (finish(c) || c->signal_count)
         timeout_ms = 0;
     curl_multi_poll(c->multi, all, n, timeout_ms < 0 ? PUMP_LONG_MS : timeout_ms, NULL);
     curl_multi_perform(c->multi, &running);
@@ -306,8 +310,7 @@ static void call_end(void *arg, int status, const struct error *e)
         calling->error = *e;
 }
 
-/* Interrupting signals end a call; others (a changed window) stay for whoever asks later. */
-static bool interrupted(struct client *c)
+bool client_interrupted(const struct client *c)
 {
     for (unsigned i = 0; i < c->signal_count; i++)
         if (c->signals[i] == SIGINT || c->signals[i] == SIGTERM || c->signals[i] == SIGHUP)
@@ -350,7 +353,7 @@ static enum err call_once(struct client *c, const struct client_request *r, stru
         return ERR_INVALID;
     while (!calling.over) {
         client_pump(c, -1, NULL, 0);
-        if (!calling.over && interrupted(c)) {
+        if (!calling.over && client_interrupted(c)) {
             client_cancel(c, id);
             return error_set(e, ERR_CANCELLED, "Interrupted.");
         }
@@ -361,6 +364,13 @@ static enum err call_once(struct client *c, const struct client_request *r, stru
     if (out->status >= 400)
         return client_error(out->status, buf_str(&out->body), e);
     return ERR_OK;
+}
+
+void client_move(struct client *c, const char *unix_path)
+{
+    char *path = heap_cstr(str_c(unix_path));
+    free(c->unix_path);
+    c->unix_path = path;
 }
 
 static bool is_idempotent(const struct client_request *r)
@@ -382,8 +392,7 @@ enum err client_call(struct client *c, const struct client_request *r, struct cl
         const char *path = c->options.reopen(c->options.arg, &why);
         err = path ? ERR_OK : why.err;
         if (path) {
-            free(c->unix_path);
-            c->unix_path = heap_cstr(str_c(path));
+            client_move(c, path);
             buf_clear(&to->body);
             err = call_once(c, r, to, &why);
         }

@@ -88,6 +88,10 @@ enum err client_error(int status, struct str body, struct error *e);
  * one, 0: none. Without a mask (NULL) they are not looked at. */
 void client_watch_signals(struct client *c, const sigset_t *mask);
 int client_signal(struct client *c);
+/* Whether one of them asks to end (SIGINT, SIGTERM, SIGHUP); it stays for client_signal(). */
+bool client_interrupted(const struct client *c);
+/* Another socket from now on. */
+void client_move(struct client *c, const char *unix_path);
 
 /* Appends the text with everything but letters, digits and -._~ as %XX. */
 void client_encode(struct buf *to, struct str text);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 15000, LOOK_EVERY_MS = 50 };
+enum { WAIT_MS = 15000, RESTART_MS = 3000, LOOK_EVERY_MS = 50 };
 
 static void quiet_log(const struct config *config)
 {
@@ -29,8 +29,10 @@ static enum err find(struct home *h, struct error *e)
     for (;;) {
         socket_release(&h->socket);
         enum err err = socket_of_folder(&h->socket, folder, &why);
-        if (err == ERR_OK && socket_answers(&h->socket))
+        if (err == ERR_OK && socket_answers(&h->socket)) {
+            h->of_command = socket_of_command(&h->socket);
             return ERR_OK;
+        }
         if (err != ERR_OK && err != ERR_NOT_FOUND)
             return error_set(e, err, "%s", why.message);
         h->parts = (struct parts){.options = h->options, .local = true};
@@ -54,7 +56,27 @@ static const char *find_again(void *arg, struct error *e)
                   "The command's own server does not answer; start it with `eidolon serve`.");
         return NULL;
     }
+    for (int waited = 0; !h->of_command && waited < RESTART_MS; waited += LOOK_EVERY_MS) {
+        if (socket_answers(&h->socket))
+            return h->socket.path;
+        usleep(LOOK_EVERY_MS * 1000);
+    }
     return find(h, e) == ERR_OK ? h->socket.path : NULL;
+}
+
+bool home_again(struct home *h)
+{
+    struct error e = {0};
+    if (h->own || option_value(h->options, "url"))
+        return true;
+    if (socket_answers(&h->socket)) {
+        h->of_command = socket_of_command(&h->socket);
+        return true;
+    }
+    if (!h->of_command || find(h, &e) != ERR_OK)
+        return false;
+    client_move(h->client, h->socket.path);
+    return true;
 }
 
 enum err home_open(struct home *h, struct options *o, struct error *e)
@@ -68,6 +90,8 @@ enum err home_open(struct home *h, struct options *o, struct error *e)
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGWINCH);
+    sigaddset(&mask, SIGCONT);
     signal(SIGPIPE, SIG_IGN);
     /* Before there are threads, so that all of them have it blocked. */
     pthread_sigmask(SIG_BLOCK, &mask, &h->before);

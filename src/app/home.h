@@ -20,13 +20,17 @@ struct home {
     struct client *client;
     struct data_socket socket;
     struct parts parts;
-    bool own; /* the parts are ours */
+    bool own;        /* the parts are ours */
+    bool of_command; /* the server is another command's, which goes when that ends */
     sigset_t before;
 };
 
 /* Also quiets the server's log, unless more was asked for. On failure the home needs no closing. */
 enum err home_open(struct home *h, struct options *o, struct error *e);
 void home_close(struct home *h);
+/* For whoever follows streams: the server does not answer; is there a way now? Does not wait, and opens the
+ * parts only in the place of another command. */
+bool home_again(struct home *h);
 /* The folder for what the terminal keeps (history, last room): in the data folder, or with --url in the
  * user's own state folder. False: there is none. */
 bool home_folder(const struct home *h, char *to, size_t size);

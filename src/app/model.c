@@ -250,11 +250,13 @@ static void follow_pull(struct act *a, struct str id)
         answer_release(&answer);
         if (!over)
             client_pump(a->client, LOOK_MS, NULL, 0);
-        if (!over && client_signal(a->client)) {
-            fprintf(stderr,
-                    "\nThe server goes on fetching it as pull %.*s; `eidolon model pull --cancel %.*s` ends "
-                    "that.\n",
-                    STR_ARG(id), STR_ARG(id));
+        if (!over && client_interrupted(a->client)) {
+            if (a->home.own)
+                fprintf(stderr, "\nWhat was fetched is kept; the same command goes on from there.\n");
+            else
+                fprintf(stderr,
+                        "\nThe server goes on fetching it; `eidolon model pull --cancel %.*s` ends that.\n",
+                        STR_ARG(id));
             a->code = EXIT_INTERRUPTED;
             return;
         }

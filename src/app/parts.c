@@ -280,6 +280,8 @@ static enum err open_data_socket(struct parts *p, struct error *e)
 {
     enum err err = socket_of_folder(&p->socket, options_config(p->options)->server.data, e);
     if (err == ERR_OK)
+        socket_mark(&p->socket, p->local);
+    if (err == ERR_OK)
         err = net_listen_unix(p->net, p->socket.path, S_IRUSR | S_IWUSR, api_http(p->api),
                               &p->socket_listener, e);
     return err;
@@ -504,6 +506,8 @@ void parts_close(struct parts *p)
         loops_stop(p->loops);
     if (p->net)
         net_free(p->net);
+    if (p->socket_listener)
+        socket_mark(&p->socket, false);
     socket_release(&p->socket);
     if (p->api)
         api_free(p->api);

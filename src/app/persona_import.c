@@ -253,7 +253,7 @@ static void run(struct importing *m, unsigned parallel)
                 begin(m, &m->slots[i]);
         client_pump(m->act->client, PROGRESS_MS, NULL, 0);
         progress(m, &shown_us);
-        if (client_signal(m->act->client))
+        if (client_interrupted(m->act->client))
             m->stopped = true;
     }
     if (shown_us)

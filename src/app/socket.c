@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum err socket_of_folder(struct data_socket *s, struct str folder, struct error *e)
@@ -49,4 +50,27 @@ bool socket_answers(const struct data_socket *s)
     if (fd >= 0)
         close(fd);
     return answers;
+}
+
+static void mark_path(const struct data_socket *s, char to[sizeof s->path + 16])
+{
+    snprintf(to, sizeof s->path + 16, "%s.command", s->path);
+}
+
+void socket_mark(const struct data_socket *s, bool of_command)
+{
+    char path[sizeof s->path + 16];
+    mark_path(s, path);
+    int fd = of_command ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (!of_command)
+        unlink(path);
+}
+
+bool socket_of_command(const struct data_socket *s)
+{
+    char path[sizeof s->path + 16];
+    mark_path(s, path);
+    return access(path, F_OK) == 0;
 }

@@ -25,5 +25,8 @@ enum err socket_of_folder(struct data_socket *s, struct str folder, struct error
 void socket_release(struct data_socket *s);
 /* Whether somebody listens there. */
 bool socket_answers(const struct data_socket *s);
+/* The mark beside the socket of a server that lives in a command (home.h). */
+void socket_mark(const struct data_socket *s, bool of_command);
+bool socket_of_command(const struct data_socket *s);
 
 #endif

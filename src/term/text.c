@@ -21,6 +21,11 @@ static bool is_control(uint32_t cp)
     return cp < 0x20 || (cp >= 0x7F && cp < 0xA0);
 }
 
+uint32_t char_clean(uint32_t cp)
+{
+    return is_command(cp) ? 0 : is_control(cp) ? REPLACEMENT : cp;
+}
+
 static void put(struct buf *to, uint32_t cp)
 {
     char bytes[4];

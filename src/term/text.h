@@ -20,6 +20,9 @@ enum { TAB_COLUMNS = 4 };
 void text_clean(struct buf *to, struct str s);
 /* The same on one line: every run of white space and line ends is one space. */
 void text_clean_line(struct buf *to, struct str s);
+/* What a code point becomes: itself, U+FFFD, or 0 where it vanishes. '\n' and '\t' are control characters
+ * here. */
+uint32_t char_clean(uint32_t cp);
 /* Columns of one code point: 0 for combining ones, 2 for wide ones. */
 unsigned char_width(uint32_t cp);
 /* Columns of a clean text. */
