@@ -158,7 +158,7 @@ static bool matches(struct arena *a, struct str if_match, const struct persona *
     return false;
 }
 
-static LOOP bool fresh(struct deed *d)
+bool deed_fresh(struct deed *d)
 {
     if (matches(d->op->arena, d->op->if_match, d->persona))
         return true;
@@ -170,9 +170,6 @@ static LOOP bool fresh(struct deed *d)
     return false;
 }
 
-static void update_found(struct deed *d) LOOP;
-static void write_change(struct deed *d) LOOP;
-
 static void updated(struct store_op *op)
 {
     on_loop();
@@ -183,7 +180,7 @@ static void updated(struct store_op *op)
         return;
     }
     store_op_free(op);
-    deed_find(d, d->op->key, false, update_found);
+    deed_find(d, d->op->key, false, d->found);
 }
 
 /* The book in the persona's card: the body's, or none without a body. */
@@ -208,7 +205,7 @@ static void update_found(struct deed *d)
     on_loop();
     struct json *body = NULL;
     struct personas_op *op = d->op;
-    if (!fresh(d))
+    if (!deed_fresh(d))
         return;
     enum err err = ERR_OK;
     d->before = persona_copy(op->arena, d->persona);
@@ -224,11 +221,11 @@ static void update_found(struct deed *d)
         deed_fail(d, err, &op->error);
         return;
     }
-    write_change(d);
+    deed_write_change(d);
 }
 
 /* The change of `before` to `persona`. Only what is the owner's own (favourite) makes no version. */
-static void write_change(struct deed *d)
+void deed_write_change(struct deed *d)
 {
     bool own = str_eq(persona_changed_fields(d->op->arena, d->before, d->persona), STR("[]")) &&
                d->before->favourite != d->persona->favourite;
@@ -279,7 +276,7 @@ static void deleted(struct store_op *op)
 static void delete_found(struct deed *d)
 {
     on_loop();
-    if (!fresh(d))
+    if (!deed_fresh(d))
         return;
     struct store_doc_delete *del = STORE_NEW(doc_delete, DOC_DELETE);
     del->type = PERSONA_DOC_TYPE;

@@ -63,6 +63,8 @@ struct deed *deed_new(struct personas *ps, struct personas_op *op)
     op->count = 0;
     op->rows = NULL;
     op->tag_list = NULL;
+    op->other = NULL;
+    op->versions = NULL;
     op->next = STR_NONE;
     op->total = 0;
     return d;

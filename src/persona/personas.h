@@ -61,8 +61,9 @@ struct personas_op {
     bool favourites;       /* list: only those */
     enum docs_order order; /* list */
     bool descending;
-    bool brief;       /* list: `rows` instead of `list` */
-    struct id author; /* who changes something: kept with the version */
+    bool brief;                      /* list: `rows` instead of `list` */
+    uint64_t version, other_version; /* of versions; other_version 0: the present one */
+    struct id author;                /* who changes something: kept with the version */
     struct str author_name, note;
     struct arena *arena; /* results lie here */
     void (*done)(struct personas_op *);
@@ -75,9 +76,11 @@ struct personas_op {
     struct persona_row *rows; /* list with `brief` */
     struct doc_tag *tag_list; /* tags */
     size_t count;
-    struct id made;  /* a profile that was made or changed */
-    struct str next; /* list: the next cursor, or empty at the end */
-    uint64_t total;  /* list: how many there are on all pages (not of the deleted) */
+    struct persona *other;        /* diff */
+    struct doc_version *versions; /* versions */
+    struct id made;               /* a profile that was made or changed */
+    struct str next;              /* list: the next cursor, or empty at the end */
+    uint64_t total;               /* list: how many there are on all pages (not of the deleted) */
 };
 
 /* ERR_NOT_FOUND; ERR_GONE if deleted (unless op->deleted). */
@@ -100,6 +103,15 @@ void personas_set_lore(struct personas *ps, struct personas_op *op) LOOP;
 /* Marks it deleted; restorable for PERSONA_UNDO_DAYS. */
 void personas_delete(struct personas *ps, struct personas_op *op) LOOP;
 void personas_restore(struct personas *ps, struct personas_op *op) LOOP;
+/* The versions there are, newest first (limit, after). */
+void personas_versions(struct personas *ps, struct personas_op *op) LOOP;
+/* The persona as it was at op->version; for a difference also `other`, as it was at other_version. */
+void personas_version(struct personas *ps, struct personas_op *op) LOOP;
+void personas_versions_two(struct personas *ps, struct personas_op *op) LOOP;
+/* Makes op->version the present one: a new version with its fields; slug and favourite stay. If-Match. */
+void personas_version_restore(struct personas *ps, struct personas_op *op) LOOP;
+/* What two versions differ in, as the API's `fields`: [{"field","before","after","hunks"}]. */
+void persona_diff_write(struct jw *w, const struct persona *before, const struct persona *after);
 /* A copy with a new id and slug, named "NAME (copy)" unless the body says {"name":…}. */
 void personas_duplicate(struct personas *ps, struct personas_op *op) LOOP;
 /* Body: a card as JSON; anything else is refused with ERR_UNSUPPORTED_TYPE (card_import.h takes files). */

@@ -50,6 +50,10 @@ struct str persona_changed_fields(struct arena *a, const struct persona *before,
 /* The put keeps the version before it, made by whoever the op says. */
 void persona_doc_change(const struct personas *ps, struct store_doc_put *put, const struct personas_op *op,
                         const struct persona *before, const struct persona *now);
+/* If-Match names the persona's version; else the deed has ended. */
+bool deed_fresh(struct deed *d) LOOP;
+/* Writes `persona`, which was `before`; the deed ends with it. */
+void deed_write_change(struct deed *d) LOOP;
 /* Drops it from this loop's cache now, from the others' by message. */
 void personas_changed(struct personas *ps, struct id id) LOOP;
 

@@ -278,6 +278,50 @@ export interface PersonaDuplicate {
     name?: string;
 }
 
+/** One version of a persona: who made it when, and what it changed. */
+export interface PersonaVersion {
+    /** Its number; numbers may be missing. */
+    version: number;
+    /** When it was made. */
+    at: string;
+    /** Who made it; null where that is not known. */
+    author: string | null;
+    /** What it was made for. */
+    note: string | null;
+    /** The fields that it changed; 'card': what only a card knows, 'files': portrait and assets. */
+    changed: string[];
+}
+
+/** A piece of a difference; same and removed joined give the text before, same and added the one after. */
+export interface DiffHunk {
+    /** What became of it. */
+    op: 'same' | 'removed' | 'added';
+    /** The piece. */
+    text: string;
+}
+
+/** What a field was and became. */
+export interface FieldDiff {
+    /** Its name. */
+    field: string;
+    /** Its value; null for card and files. */
+    before: unknown;
+    /** Its value; null for card and files. */
+    after: unknown;
+    /** The difference, by words or by lines; of lists a line a member, of objects a line a name. */
+    hunks: DiffHunk[];
+}
+
+/** What differs between two versions. */
+export interface PersonaDiff {
+    /** The one version. */
+    from: number;
+    /** The other. */
+    to: number;
+    /** The fields that differ. */
+    fields: FieldDiff[];
+}
+
 /** Who the owner is in a room: {{user}}, the name beside their messages, and what personas are told of them. */
 export interface Profile {
     /** Its id. */
