@@ -131,8 +131,8 @@ static void on_end(void *arg, const struct fetch_end *end)
     struct card_fetch *f = arg;
     char sentence[300], endpoint[FETCH_ENDPOINT_TEXT];
     fetch_endpoint(endpoint, f->url);
-    snprintf(sentence, sizeof sentence, "%s answered %d instead of a card; check the address.", endpoint,
-             f->status);
+    snprintf(sentence, sizeof sentence, "The server at %s answered %d instead of a card; check the address.",
+             endpoint, f->status);
     if (end->result == FETCH_PRIVATE)
         answer_error(
             f, ERR_REFUSED,
