@@ -124,6 +124,7 @@ help:
 	@echo "make lint       folder rule, thread annotations, clang-tidy, formatter, TypeScript check"
 	@echo "make fuzz       fuzz the parsers of foreign bytes until stopped (FUZZ=head|chunk|ws|...)"
 	@echo "make dist       a tarball that runs on another Debian 12"
+	@echo "make install    executable, man pages, completion, units (DESTDIR=, PREFIX=/usr/local)"
 	@echo "make clean      remove build/"
 
 dist: build/eidolon

@@ -5,15 +5,21 @@
  * It changes nothing but for a probe file in the data folder, and may run beside a server. Exit code: 0 if a
  * server can run, 69 (EX_UNAVAILABLE) if something is in its way.
  */
-#include "app/command.h"
+#include "app/act.h"
 
+#include "base/json.h"
+#include "engine/llama_wire.h"
 #include "net/asset.h"
 #include "store/store.h"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +30,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { LEAST_DESCRIPTORS = 4096, LEAST_FREE_MB = 256, SANE_YEAR = 2024 };
 
@@ -32,6 +39,8 @@ extern const struct assets webapp_assets __attribute__((weak));
 struct findings {
     unsigned bad, doubtful;
     bool color;
+    struct buf *json; /* a list of findings instead of lines; or NULL */
+    struct jw writer;
 };
 
 enum verdict { WELL, DOUBTFUL, BAD };
@@ -41,17 +50,25 @@ static void say(struct findings *f, enum verdict verdict, const char *what, cons
 
 static void say(struct findings *f, enum verdict verdict, const char *what, const char *format, ...)
 {
-    static const char *const words[] = {"well", "look", "BAD "};
+    static const char *const words[] = {"well", "look", "BAD "}, *const plain[] = {"well", "look", "bad"};
     static const char *const colors[] = {"\033[32m", "\033[33m", "\033[31m"};
+    char text[1024];
     va_list args;
     f->bad += verdict == BAD;
     f->doubtful += verdict == DOUBTFUL;
-    printf("%s%s%s  %-12s ", f->color ? colors[verdict] : "", words[verdict], f->color ? "\033[0m" : "",
-           what);
     va_start(args, format);
-    vprintf(format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    putchar('\n');
+    if (f->json) {
+        jw_object(&f->writer);
+        jw_kv_string(&f->writer, "verdict", str_c(plain[verdict]));
+        jw_kv_string(&f->writer, "what", str_c(what));
+        jw_kv_string(&f->writer, "text", str_c(text));
+        jw_end_object(&f->writer);
+        return;
+    }
+    printf("%s%s%s  %-12s %s\n", f->color ? colors[verdict] : "", words[verdict], f->color ? "\033[0m" : "",
+           what, text);
 }
 
 static bool server_runs(const char *folder)
@@ -219,27 +236,166 @@ static void look_at_engines(struct findings *f, const struct config *config)
             "none in file or environment: the scripted responder answers unless the page holds one");
 }
 
+/* ---- what else is needed ---- */
+
+static void look_at_socket(struct findings *f, const char *folder, bool running)
+{
+    struct data_socket socket;
+    struct error e = {0};
+    if (socket_of_folder(&socket, str_c(folder), &e) != ERR_OK) {
+        say(f, e.err == ERR_NOT_FOUND ? WELL : DOUBTFUL, "socket", "%s", e.message);
+        return;
+    }
+    bool answers = socket_answers(&socket);
+    if (answers)
+        say(f, WELL, "socket", "%s/" SOCKET_NAME " answers; commands use the running server", folder);
+    else if (running)
+        say(f, DOUBTFUL, "socket",
+            "a server is running and %s/" SOCKET_NAME
+            " does not answer; it is starting or stopping, or another user's.",
+            folder);
+    else
+        say(f, WELL, "socket", "no server is running; commands open the data folder themselves");
+    socket_release(&socket);
+}
+
+static void look_at_libraries(struct findings *f)
+{
+    const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+    if (!(curl->features & CURL_VERSION_SSL))
+        say(f, BAD, "libraries",
+            "libcurl %s was built without TLS; engines by https cannot be reached. Install "
+            "libcurl4.",
+            curl->version);
+    else if (!(curl->features & CURL_VERSION_UNIX_SOCKETS))
+        say(f, BAD, "libraries",
+            "libcurl %s was built without Unix sockets; commands cannot reach a server. Install "
+            "libcurl4.",
+            curl->version);
+    else
+        say(f, WELL, "libraries", "libcurl %s with %s and Unix sockets, SQLite %s, libuv %s", curl->version,
+            curl->ssl_version, sqlite3_libversion(), uv_version_string());
+}
+
+/* The program that runs models: as the server looks for it (engine/llama_host.c). */
+static bool find_llama(const struct config *config, char path[PATH_MAX])
+{
+    static const char *const places[] = {"lib/", "../lib/eidolon/"};
+    char self[PATH_MAX];
+    if (config->llama.program.n) {
+        str_copy(path, PATH_MAX, config->llama.program);
+        return access(path, X_OK) == 0;
+    }
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    for (size_t i = 0; slash && i < sizeof places / sizeof *places; i++) {
+        int length =
+            snprintf(path, PATH_MAX, "%.*s/%s" LLAMA_CHILD_NAME, (int)(slash - self), self, places[i]);
+        if (length > 0 && length < PATH_MAX && access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static unsigned count_files(const char *folder, const char *part, double *bytes)
+{
+    unsigned count = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char path[PATH_MAX];
+        struct stat st;
+        if (!strstr(entry->d_name, part) ||
+            (size_t)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= sizeof path ||
+            stat(path, &st) != 0)
+            continue;
+        count++;
+        *bytes += (double)st.st_size;
+    }
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+static void look_at_models(struct findings *f, const struct config *config, const char *folder)
+{
+    char program[PATH_MAX] = "", models[PATH_MAX], size[32];
+    double bytes = 0;
+    if (!find_llama(config, program)) {
+        say(f, DOUBTFUL, "llama",
+            "the program that runs models, " LLAMA_CHILD_NAME
+            ", is not in lib/ beside this one; `make llama` builds "
+            "it (nodejs, npm and g++ are needed), or set llama.program. Engines by HTTP need none of it.");
+    } else {
+        char *slash = strrchr(program, '/');
+        double ignored = 0;
+        *slash = '\0';
+        unsigned libraries = count_files(program, "libllama", &ignored),
+                 cpus = count_files(program, "libggml", &ignored);
+        if (libraries && cpus)
+            say(f, WELL, "llama", "%s/" LLAMA_CHILD_NAME ", with llama.cpp's libraries beside it", program);
+        else
+            say(f, DOUBTFUL, "llama", "llama.cpp's libraries are not in %s; `make llama` fetches them.",
+                program);
+    }
+    if (config->llama.models.n)
+        str_copy(models, sizeof models, config->llama.models);
+    else
+        snprintf(models, sizeof models, "%s/models", folder);
+    unsigned count = count_files(models, ".gguf", &bytes);
+    if (count)
+        say(f, WELL, "models", "%u files in %s, %s", count, models, show_size(size, bytes));
+    else
+        say(f, WELL, "models",
+            "none in %s; `eidolon model catalogue` lists some, `eidolon model pull NAME` fetches one.",
+            models);
+}
+
+static void look_at_everything(struct findings *f, struct options *o)
+{
+    const struct config *config = options_config(o);
+    const char *folder = arena_cstr(&o->arena, config->server.data);
+    bool running = false;
+    look_at_folder(f, folder, &running);
+    look_at_socket(f, folder, running);
+    look_at_space(f, folder);
+    look_at_store(f, folder, running);
+    look_at_addresses(f, config, running);
+    look_at_machine(f);
+    look_at_libraries(f);
+    look_at_engines(f, config);
+    look_at_models(f, config, folder);
+}
+
 int doctor_main(int argc, char **argv)
 {
     struct options o;
+    CLEANUP_BUF struct buf json = BUF_INIT;
     int code = options_read(&o, "doctor", argc, argv);
     if (code == EX_OK && !o.help) {
-        const struct config *config = options_config(&o);
         struct findings f = {.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
-        const char *folder = arena_cstr(&o.arena, config->server.data);
-        bool running = false;
-        print_versions();
-        look_at_folder(&f, folder, &running);
-        look_at_space(&f, folder);
-        look_at_store(&f, folder, running);
-        look_at_addresses(&f, config, running);
-        look_at_machine(&f);
-        look_at_engines(&f, config);
+        if (option_value(&o, "json")) {
+            f.json = &json;
+            f.writer = JW(&json);
+            jw_object(&f.writer);
+            jw_kv_string(&f.writer, "version", STR(EIDOLON_VERSION));
+            jw_key(&f.writer, STR("findings"));
+            jw_array(&f.writer);
+        } else {
+            print_versions();
+        }
+        look_at_everything(&f, &o);
         code = f.bad ? EX_UNAVAILABLE : EX_OK;
-        if (f.bad)
+        if (f.json) {
+            jw_end_array(&f.writer);
+            jw_kv_bool(&f.writer, "ok", !f.bad);
+            jw_end_object(&f.writer);
+            printf("%.*s\n", STR_ARG(buf_str(&json)));
+        } else if (f.bad) {
             printf("\n%u things are in the way of a server.\n", f.bad);
-        else
+        } else {
             printf("\nA server can run here.\n");
+        }
     }
     options_release(&o);
     return code;

@@ -61,35 +61,38 @@ int model_list_main(int argc, char **argv)
     return act_end(&a);
 }
 
-static bool catalogue_row(void *arg, const struct json *m)
+static void catalogue_row(struct table *t, const struct json *m)
 {
-    struct table *t = arg;
     char size[32];
-    double bytes = json_get_double(m, "size_bytes", json_get_double(m, "size", 0));
-    double memory = json_get_double(m, "memory_bytes", json_get_double(m, "memory", 0));
-    table_add(t, json_get_str(m, "name", json_get_str(m, "id", STR_NONE)));
+    double bytes = json_get_double(m, "size_bytes", 0), memory = json_get_double(m, "memory_4k", 0);
+    table_add(t, json_get_str(m, "id", STR_NONE));
+    table_add(t, json_get_str(m, "parameters", STR_NONE));
     table_add(t, str_c(bytes > 0 ? show_size(size, bytes) : ""));
     table_add(t, str_c(memory > 0 ? show_size(size, memory) : ""));
-    table_add(t, json_get_str(m, "license", STR_NONE));
-    table_add(t, json_get_str(m, "summary", json_get_str(m, "description", STR_NONE)));
-    return true;
+    table_add(t, json_get_str(m, "licence", STR_NONE));
+    table_add(t, json_get_str(m, "good_for", STR_NONE));
 }
 
 int model_catalogue_main(int argc, char **argv)
 {
     struct act a;
     struct table t;
+    struct client_answer answer = {0};
+    struct error e = {0};
     if (!act_begin(&a, "model catalogue", argc, argv, 0, ""))
         return act_end(&a);
-    if (a.json) {
-        act_print_list(&a, STR("/api/models/catalogue"));
-        return act_end(&a);
-    }
-    table_init(&t, "NAME|SIZE>|MEMORY>|LICENSE|WHAT*");
-    if (act_each(&a, STR("/api/models/catalogue"), catalogue_row, &t))
+    if (client_get(a.client, STR("/api/models/catalogue"), &answer, &e) != ERR_OK) {
+        act_fail(&a, &e);
+    } else if (a.json) {
+        act_print_answer(&a, &answer);
+    } else {
+        const struct json *models = json_get(answer.json, "models");
+        table_init(&t, "NAME|WEIGHTS>|SIZE>|MEMORY>|LICENCE|GOOD FOR*");
+        for (const struct json *m = models ? models->child : NULL; m; m = m->next)
+            catalogue_row(&t, m);
         act_print_table(&a, &t);
-    else
-        table_release(&t);
+    }
+    answer_release(&answer);
     return act_end(&a);
 }
 

@@ -117,7 +117,8 @@ static bool list_operand(struct importing *m, const char *operand)
 static void refuse(struct importing *m, const struct card *card, const struct error *e)
 {
     CLEANUP_BUF struct buf line = BUF_INIT;
-    buf_printf(&line, "%s: ", card->path);
+    text_clean_line(&line, str_c(card->path));
+    buf_add(&line, STR(": "));
     text_clean_line(&line, str_c(e->message));
     m->refused++;
     if (m->report)

@@ -99,9 +99,15 @@ void table_write(const struct table *t, const struct term *term, struct buf *to)
     }
     for (unsigned i = 0; i < t->columns; i++)
         sum += widths[i] + (i + 1 < t->columns ? GAP : 0);
-    size_t *soft = &widths[t->gives_way], over = sum > columns ? sum - columns : 0;
-    if (over)
-        *soft = *soft > over + LEAST_COLUMN ? *soft - over : LEAST_COLUMN;
+    /* Too long: the column that gives way, then whichever is widest. */
+    for (; sum > columns; sum--) {
+        unsigned narrowed = t->gives_way;
+        for (unsigned i = 0; widths[t->gives_way] <= LEAST_COLUMN && i < t->columns; i++)
+            narrowed = widths[i] > widths[narrowed] ? i : narrowed;
+        if (widths[narrowed] <= LEAST_COLUMN)
+            break;
+        widths[narrowed]--;
+    }
     for (size_t i = 0; i < t->count; i++)
         write_cell(t, term, to, i, widths[i % t->columns]);
 }
