@@ -450,6 +450,84 @@ export interface RoomUpdate {
     lorebooks?: string[];
 }
 
+/** A persona to begin with. */
+export interface TemplateSummary {
+    /** Its id. */
+    id: string;
+    /** Its name. */
+    name: string;
+    /** What it is for: education, customer service, sales, training, healthcare, everyday, companions. */
+    industry: string;
+    /** What it does, in a sentence. */
+    summary: string;
+    /** Words to find it by. */
+    tags: string[];
+}
+
+/** Something that a template asks for. */
+export interface TemplateVariable {
+    /** Its name; {{name}} in the template's texts. */
+    name: string;
+    /** What to ask. */
+    question: string;
+    /** What is taken where nothing is said. */
+    default: string;
+}
+
+/** Something that a persona of this template should be given to know. */
+export interface TemplateKnowledge {
+    /** What it is called. */
+    title: string;
+    /** What should be in it. */
+    what: string;
+}
+
+/** A line of a template's sample conversation. */
+export interface TemplateLine {
+    /** Who says it. */
+    from: 'user' | 'persona';
+    /** What is said; a persona's: how it might be. */
+    text: string;
+    /** Words that the persona's line must have, whatever engine says it; a|b is one of them. */
+    expect?: string[];
+}
+
+/** A persona to begin with, whole. */
+export interface Template {
+    /** Its id. */
+    id: string;
+    /** Its name. */
+    name: string;
+    /** What it is for. */
+    industry: string;
+    /** What it does, in a sentence. */
+    summary: string;
+    /** Words to find it by. */
+    tags: string[];
+    /** Its fields, with {{variables}}. */
+    persona: PersonaInput;
+    /** What it is told when it comes up: {name, entries: [{name, keys, content}]}. */
+    lorebook: unknown | null;
+    /** Ways to begin a conversation with it. */
+    starters: string[];
+    /** What it does not do. */
+    boundaries: string[];
+    /** What it should be given to know. */
+    knowledge: TemplateKnowledge[];
+    /** What to ask before it is made. */
+    variables: TemplateVariable[];
+    /** A sample conversation. */
+    sample: TemplateLine[];
+}
+
+/** A persona of a template. */
+export interface TemplateCreate {
+    /** Its name; left out, the template's. */
+    name?: string;
+    /** Answers to what the template asks for. */
+    variables?: Record<string, string>;
+}
+
 /** A place of an imported file that was left out. */
 export interface ImportSkipped {
     /** The line of the file; 0: none in particular. */
