@@ -2,12 +2,11 @@
  * Models on this machine: what lies there, what is loaded, and an engine for one in a single call. (Models
  * as OpenAI's clients list them are models.c; downloads are pulls.c.)
  */
-#include "api/call.h"
+#include "api/ask_models.h"
 #include "api/providers.h"
 #include "api/settings.h"
 #include "base/share.h"
 #include "engine/engine.h"
-#include "engine/llama.h"
 
 #include <stdio.h>
 
@@ -30,10 +29,8 @@ static void asked(struct llama_op *op)
     llama_op_free(op);
 }
 
-static struct llama_op *ask(struct call *call, enum llama_verb verb, struct str name,
-                            void (*then)(struct call *, struct llama_op *)) LOOP;
-static struct llama_op *ask(struct call *call, enum llama_verb verb, struct str name,
-                            void (*then)(struct call *, struct llama_op *))
+struct llama_op *models_op(struct call *call, enum llama_verb verb, struct str name,
+                           void (*then)(struct call *, struct llama_op *))
 {
     struct llama_op *op = llama_op_new(verb, name);
     struct waiting *waiting = arena_new(&op->arena, struct waiting);
@@ -44,20 +41,19 @@ static struct llama_op *ask(struct call *call, enum llama_verb verb, struct str 
     return op;
 }
 
-static void submit(struct call *call, struct llama_op *op) LOOP;
-static void submit(struct call *call, struct llama_op *op)
+void models_submit(struct call *call, struct llama_op *op)
 {
     llama_submit(call->api->parts.llama, op);
 }
 
-static void answer_json(struct call *call, struct llama_op *op)
+void models_answer(struct call *call, struct llama_op *op)
 {
     on_loop();
     http_set_header(call->req, "Cache-Control", STR("no-store"));
     call_json(call, 200, op->json);
 }
 
-static void answer_list(struct call *call, struct llama_op *op)
+void models_answer_list(struct call *call, struct llama_op *op)
 {
     on_loop();
     CLEANUP_BUF struct buf b = BUF_INIT;
@@ -68,22 +64,22 @@ static void answer_list(struct call *call, struct llama_op *op)
 
 void handle_local_models(struct call *call)
 {
-    submit(call, ask(call, LLAMA_LIST, STR_NONE, answer_list));
+    models_submit(call, models_op(call, LLAMA_LIST, STR_NONE, models_answer_list));
 }
 
 void handle_local_model_library(struct call *call)
 {
-    submit(call, ask(call, LLAMA_LIBRARY, STR_NONE, answer_json));
+    models_submit(call, models_op(call, LLAMA_LIBRARY, STR_NONE, models_answer));
 }
 
 void handle_local_model_show(struct call *call)
 {
-    submit(call, ask(call, LLAMA_SHOW, call_param(call, 0), answer_json));
+    models_submit(call, models_op(call, LLAMA_SHOW, call_param(call, 0), models_answer));
 }
 
 void handle_local_model_load(struct call *call)
 {
-    submit(call, ask(call, LLAMA_LOAD, call_param(call, 0), answer_json));
+    models_submit(call, models_op(call, LLAMA_LOAD, call_param(call, 0), models_answer));
 }
 
 void handle_local_model_unload(struct call *call)
@@ -91,9 +87,9 @@ void handle_local_model_unload(struct call *call)
     bool force = false;
     if (!call_query_flag(call, "force", &force))
         return;
-    struct llama_op *op = ask(call, LLAMA_UNLOAD, call_param(call, 0), answer_json);
+    struct llama_op *op = models_op(call, LLAMA_UNLOAD, call_param(call, 0), models_answer);
     op->force = force;
-    submit(call, op);
+    models_submit(call, op);
 }
 
 static void removed(struct call *call, struct llama_op *op)
@@ -108,9 +104,9 @@ void handle_local_model_delete(struct call *call)
     bool force = false;
     if (!call_query_flag(call, "force", &force))
         return;
-    struct llama_op *op = ask(call, LLAMA_DELETE, call_param(call, 0), removed);
+    struct llama_op *op = models_op(call, LLAMA_DELETE, call_param(call, 0), removed);
     op->force = force;
-    submit(call, op);
+    models_submit(call, op);
 }
 
 void handle_local_model_catalogue(struct call *call)
@@ -201,6 +197,14 @@ static void model_there(struct call *call, struct llama_op *op)
     if (json_parse(call_arena(call), arena_str(call_arena(call), op->json), &model, NULL) != ERR_OK)
         model = NULL;
     const struct config_engine *engine = config_engine(call_config(call), wish->engine);
+    const struct config_provider *provider = config_provider(call_config(call), STR("llama"));
+    if (provider && !str_eq(provider->type, STR("llama"))) {
+        call_refuse(call, ERR_CONFLICT,
+                    "A provider of yours is called llama and is something else; give it another name, so "
+                    "that models on "
+                    "this machine can have it.");
+        return;
+    }
     if (engine && (!str_eq(engine->provider, STR("llama")) || !str_eq(engine->model, wish->model))) {
         call_refuse_param(
             call, ERR_CONFLICT, "name",
@@ -239,5 +243,5 @@ void handle_local_model_engine(struct call *call)
     if (!settings_name_ok(call, wish->engine))
         return;
     call->state = wish;
-    submit(call, ask(call, LLAMA_SHOW, wish->model, model_there));
+    models_submit(call, models_op(call, LLAMA_SHOW, wish->model, model_there));
 }

@@ -389,6 +389,12 @@ static void *check_store(void *arg)
     return NULL;
 }
 
+static void start_models(void *arg)
+{
+    on_loop();
+    llama_start(arg);
+}
+
 enum err parts_open(struct parts *p, struct error *e)
 {
     char folder[4096];
@@ -417,6 +423,7 @@ enum err parts_open(struct parts *p, struct error *e)
     loops_start(p->loops);
     p->running = true;
     memory_start(p->memory);
+    run_on_loop(llama_home(p->llama), start_models, p->llama);
     prepare(p);
     api_set_ready(p->api);
     err = open_tls(p, e);

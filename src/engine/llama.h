@@ -32,6 +32,8 @@ struct workers; /* loop/workers.h */
 struct llama *llama_new(struct loops *loops, struct workers *workers, const struct config *config);
 /* New settings, for models loaded from now on; from any loop. `config` must live on. */
 void llama_set_config(struct llama *llama, const struct config *config) LOOP;
+/* Goes on with downloads that were left unfinished; on the home loop, once it runs. */
+void llama_start(struct llama *llama) LOOP;
 /* Ends every child and answers every op; on the home loop, after the engines were stopped on all loops. */
 void llama_stop(struct llama *llama) LOOP;
 void llama_free(struct llama *llama); /* after the loops ended */
@@ -40,12 +42,16 @@ struct loop *llama_home(struct llama *llama);
 struct llama *llama_shared(void);
 
 enum llama_verb {
-    LLAMA_LIST,    /* [model,...] */
-    LLAMA_SHOW,    /* the model called `name` */
-    LLAMA_LOAD,    /* begins to load it; the answer is the model as it then is */
-    LLAMA_UNLOAD,  /* ERR_BUSY while it works, unless `force` */
-    LLAMA_DELETE,  /* unloads it and removes its files; no answer */
-    LLAMA_LIBRARY, /* {"found","program","version","release","backends":[...],"error",...} */
+    LLAMA_LIST,      /* [model,...] */
+    LLAMA_SHOW,      /* the model called `name` */
+    LLAMA_LOAD,      /* begins to load it; the answer is the model as it then is */
+    LLAMA_UNLOAD,    /* ERR_BUSY while it works, unless `force` */
+    LLAMA_DELETE,    /* unloads it and removes its files; no answer */
+    LLAMA_PULL,      /* begins to download `url`, or goes on with it; the answer is the download */
+    LLAMA_PULLS,     /* [download,...], newest first */
+    LLAMA_PULL_SHOW, /* the one with the id `name` */
+    LLAMA_PULL_END,  /* cancels it; takes one that is over off the list; no answer */
+    LLAMA_LIBRARY,   /* {"found","program","version","release","backends":[...],"error",...} */
 };
 
 /* Something asked of the home loop. The caller fills the first part; done() runs on the loop that submitted,
@@ -56,6 +62,8 @@ struct llama_op {
     enum llama_verb verb;
     struct str name;
     bool force;
+    struct str url, sha256, licence; /* LLAMA_PULL, with `name` the model's, all but url perhaps empty; in the
+                                        arena */
     void (*done)(struct llama_op *op);
     void *arg;
 

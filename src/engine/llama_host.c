@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/model_pull.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -167,7 +168,9 @@ static void send_load(struct llama_model *model) LOOP
     jw_kv_i64(&w, "sequences", c->llama.sequences);
     jw_kv_i64(&w, "batch", c->llama.batch);
     jw_kv_i64(&w, "threads", threads);
-    jw_kv_i64(&w, "gpu_layers", c->llama.gpu_layers);
+    /* On the wire 0 is the child's own choice, all of them, and below 0 none. */
+    int64_t layers = c->llama.gpu_layers;
+    jw_kv_i64(&w, "gpu_layers", layers < 0 ? 0 : layers == 0 ? -1 : layers);
     jw_kv_u64(&w, "memory_max", budget > others ? budget - others : 1);
     jw_end_object(&w);
     model->told = true;
@@ -232,6 +235,11 @@ static void take_frame(struct llama_model *model, const struct json *frame) LOOP
         on_load_failed(model, frame);
     } else if (str_eq(ev, STR("stats"))) {
         on_stats(model, frame, &alive);
+    } else if (str_eq(ev, STR("error")) && !json_get_i64(frame, "id", 0)) {
+        /* Of no question: what it says before it gives itself up. */
+        str_copy(model->words, sizeof model->words, json_get_str(frame, "sentence", STR_NONE));
+        if (model->words[0] && !model->killed)
+            model->killed = model->words;
     } else {
         llama_answer(model, ev, frame);
     }
@@ -371,14 +379,19 @@ static void on_inspected(void *arg, struct str json, const char *sentence)
     llama_show_settle(model->host);
 }
 
+struct inspector *llama_inspector(struct llama *host)
+{
+    if (!host->inspector)
+        host->inspector = inspector_new(host->home);
+    return host->inspector;
+}
+
 void llama_inspect(struct llama_model *model)
 {
     if (model->details || model->inspecting || (model->state == LLAMA_FAILED && model->lasting))
         return;
     model->inspecting = true;
-    if (!model->host->inspector)
-        model->host->inspector = inspector_new(model->host->home);
-    inspect(model->host->inspector, str_c(model->path), on_inspected, model);
+    inspect(llama_inspector(model->host), str_c(model->path), on_inspected, model);
 }
 
 static void begin(struct llama_model *model) LOOP
@@ -517,6 +530,7 @@ struct llama *llama_new(struct loops *loops, struct workers *workers, const stru
     host->workers = workers;
     atomic_store(&host->config, config);
     pthread_mutex_init(&host->lock, NULL);
+    host->pulls = pulls_new(host);
     shared = host;
     return host;
 }
@@ -526,10 +540,17 @@ void llama_set_config(struct llama *host, const struct config *config)
     atomic_store_explicit(&host->config, config, memory_order_release);
 }
 
+void llama_start(struct llama *host)
+{
+    on_loop();
+    pulls_start(host->pulls);
+}
+
 void llama_stop(struct llama *host)
 {
     on_loop();
     host->stopped = true;
+    pulls_stop(host->pulls);
     llama_jobs_drop(host);
     for (struct llama_model *m = host->models; m; m = m->next)
         llama_unload(m);
@@ -556,6 +577,7 @@ void llama_free(struct llama *host)
         host->figures = f->next;
         free(f);
     }
+    pulls_free(host->pulls);
     free(host->hello);
     pthread_mutex_destroy(&host->lock);
     if (shared == host)

@@ -101,7 +101,8 @@ struct llama_model {
     bool hello, told;     /* it said hello; it was told to load */
     char *loaded, *stats; /* its frames, JSON; NULL: none */
     uint64_t memory;      /* what it takes: as it said, or as was reckoned */
-    const char *killed;   /* why we killed it */
+    const char *killed;   /* why we killed it, or its last words */
+    char words[GEN_SENTENCE];
     uint64_t frame_us, used_us, loading_us;
     struct llama_job *jobs;
     unsigned sent;
@@ -125,6 +126,7 @@ struct llama {
     struct llama_model *models;
     struct llama_job *unresolved;
     struct inspector *inspector;
+    struct pulls *pulls; /* model_pull.h */
     struct timer tick;
     bool stopped;
     unsigned errands; /* worker jobs under way */
@@ -150,6 +152,7 @@ void llama_folder(struct llama *host, char to[LLAMA_PATH]);
 
 /* llama_host.c */
 void llama_inspect(struct llama_model *model) LOOP;
+struct inspector *llama_inspector(struct llama *host) LOOP;
 struct llama_model *llama_model_of(struct llama *host,
                                    const struct model_file *file) LOOP; /* found or made */
 struct llama_model *llama_model_find(struct llama *host, struct str path) LOOP;

@@ -6,7 +6,7 @@
  */
 #include "engine/llama_inner.h"
 
-#include "base/clock.h"
+#include "engine/model_pull.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -433,6 +433,10 @@ static void op_here(struct msg *msg)
         if (!host->hello)
             probe_begin(host);
         llama_show_settle(host);
+    } else if (op->verb == LLAMA_PULL || op->verb == LLAMA_PULLS || op->verb == LLAMA_PULL_SHOW ||
+               op->verb == LLAMA_PULL_END) {
+        pulls_op(host->pulls, op);
+        op_end(op);
     } else if (op->verb == LLAMA_DELETE) {
         delete_begin(host, op);
     } else {

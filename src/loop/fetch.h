@@ -18,6 +18,7 @@
 #ifndef EIDOLON_LOOP_FETCH_H
 #define EIDOLON_LOOP_FETCH_H
 
+#include "base/buf.h"
 #include "loop/loop.h"
 
 struct fetch_header {
@@ -100,6 +101,10 @@ void fetch_resume(uint64_t id) LOOP;
 
 /* Ends every transfer of the calling loop without a word and closes its connections. Not from a callback. */
 void fetch_stop(struct loop *loop) LOOP;
+
+/* Where a redirect's Location leads from `base`, appended to `to`. ERR_UPSTREAM for what is no http address.
+ */
+enum err fetch_join(struct str base, struct str location, struct buf *to, struct error *e);
 
 struct sockaddr;
 /* Whether an address is reachable from everywhere: neither this machine's, nor of a private network, nor

@@ -1,8 +1,11 @@
 /* What went wrong with a transfer, as a result and as a sentence; see fetch.h. */
 #include "loop/fetch_inner.h"
 
+#include "base/arena.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum fetch_result fetch_result_of(CURLcode code)
 {
@@ -107,4 +110,25 @@ void fetch_endpoint(char to[FETCH_ENDPOINT_TEXT], struct str url)
     size_t from = at == SIZE_MAX ? host : at + 1; /* user and password are left out */
     snprintf(to, FETCH_ENDPOINT_TEXT, "%.*s%.*s", STR_ARG(str_sub(url, 0, host)),
              STR_ARG(str_sub(url, from, end - from)));
+}
+
+enum err fetch_join(struct str base, struct str location, struct buf *to, struct error *e)
+{
+    char at[FETCH_ENDPOINT_TEXT], *text = NULL, *from = heap_cstr(base), *there = heap_cstr(location);
+    CURLU *url = curl_url();
+    bool good = location.n && strlen(there) == location.n &&
+                curl_url_set(url, CURLUPART_URL, from, 0) == CURLUE_OK &&
+                curl_url_set(url, CURLUPART_URL, there, 0) == CURLUE_OK &&
+                curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK &&
+                (str_starts(str_c(text), STR("http://")) || str_starts(str_c(text), STR("https://")));
+    if (good)
+        buf_add(to, str_c(text));
+    curl_free(text);
+    curl_url_cleanup(url);
+    free(from);
+    free(there);
+    if (good)
+        return buf_check(to, "The address", e);
+    fetch_endpoint(at, base);
+    return error_set(e, ERR_UPSTREAM, "The server at %s redirects to something that is no http address.", at);
 }

@@ -229,6 +229,22 @@ test('memory: the longest unused model makes room, and what can never fit says s
     await set({ 'llama.idle_timeout': null });
 });
 
+test('embeddings: by the engine’s name or the model’s, as numbers or base64', async () => {
+    const one = await client.embeddings.create({ model: 'engine/tiny', input: 'hello', encoding_format: 'float' });
+    assert.equal(one.data[0].embedding.length, 8);
+    const two = await client.embeddings.create({ model: 'engine/tiny', input: ['hello', 'other'] }); /* the client asks for base64 */
+    assert.equal(two.data.length, 2);
+    two.data[0].embedding.forEach((x, i) => assert.ok(Math.abs(x - one.data[0].embedding[i]) < 1e-6));
+    assert.ok(two.usage.total_tokens > 0);
+    await assert.rejects(client.embeddings.create({ model: 'Tiny', input: 'x' }), (e) => e.status === 404);
+    assert.equal((await api('PUT', '/api/config', { 'llama.embedding': 'Tiny' })).status, 200);
+    assert.equal((await client.embeddings.create({ model: 'Tiny', input: 'x' })).data.length, 1);
+    for (const [body, why] of [[{ dimensions: 4 }, /dimensions/], [{ input: [] }, /input/], [{ input: [1, 2] }, /input/], [{ input: '' }, /input/], [{ model: 'engine/scripted' }, /on this machine/]])
+        await assert.rejects(client.embeddings.create({ model: 'engine/tiny', input: 'x', ...body }), why);
+    await assert.rejects(client.embeddings.create({ model: 'engine/junk2', input: 'x' }), (e) => e.status === 404);
+    await assert.rejects(client.embeddings.create({ model: 'engine/short', input: 'x' }), /cut short/);
+});
+
 test('deleting', async () => {
     assert.equal((await api('DELETE', '/api/models/slow-load')).status, 204);
     assert.equal(await model('slow-load'), undefined);

@@ -1198,12 +1198,78 @@ export interface CatalogueModel {
     sha256?: string;
 }
 
+/** What to download: an address, or the id of a model of the catalogue. */
+export interface PullInput {
+    /** http(s) address of a GGUF file, a page of it on Hugging Face, or hf:ORG/REPO:QUANT. */
+    url?: string;
+    /** In place of url: a model of the catalogue. */
+    catalogue?: string;
+    /** The model's name here; the file's own where it is left out. */
+    name?: string;
+    /** The checksum it must have. */
+    sha256?: string;
+}
+
+/** A download of a model. */
+export interface Pull {
+    /** Its id. */
+    id: string;
+    /** The model's name. */
+    name: string;
+    /** Where it comes from. */
+    url: string;
+    /** How it is. */
+    state: 'queued' | 'running' | 'verifying' | 'done' | 'failed' | 'cancelled';
+    /** Bytes that are there. */
+    received: number;
+    /** Bytes it has; null while that is not known. */
+    size: number | null;
+    /** The file that is being fetched, of a split model. */
+    part: number;
+    /** Files it consists of. */
+    parts: number;
+    /** Bytes verified, while verifying. */
+    checked: number;
+    /** How fast it comes. */
+    bytes_per_s: number;
+    /** Its checksum, as it must be or as it is. */
+    sha256: string | null;
+    /** Why it failed. */
+    error: string | null;
+    /** Why it waits before its next try. */
+    waiting: string | null;
+}
+
 /** An engine for a model. */
 export interface ModelEngine {
     /** The engine's name; made of the model's where it is left out. */
     name?: string;
     /** Make it the default engine. */
     default?: boolean;
+}
+
+/** Texts to be embedded, as OpenAI has it. Other fields are ignored. */
+export interface EmbeddingInput {
+    /** engine/NAME of a model on this machine, or the name in llama.embedding. */
+    model: string;
+    /** A text, or several. */
+    input: string | string[];
+    /** float or base64. */
+    encoding_format?: string | null;
+    /** Not supported: the length is the model's own. */
+    dimensions?: number | null;
+}
+
+/** Vectors, in the order of the texts. */
+export interface EmbeddingList {
+    /** Always list. */
+    object: 'list';
+    /** An object a text: index, embedding. */
+    data: unknown[];
+    /** As it was asked for. */
+    model: string;
+    /** prompt_tokens and total_tokens. */
+    usage: unknown;
 }
 
 /** waifu-rt3d's chat call: one message to one persona. Other fields are ignored. */
