@@ -1,0 +1,88 @@
+// Character cards for the page's tests, made here: a PNG picture with the card inside (tEXt `chara`, as SillyTavern
+// writes it), a JSON card, and a folder of many, among them some that must be refused.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
+
+/* zlib.crc32 came with node 22. */
+const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+    for (let bit = 0; bit < 8; bit++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;
+    return n;
+});
+const sum = crc32 ?? ((bytes) => (bytes.reduce((value, byte) => TABLE[(value ^ byte) & 0xff] ^ (value >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0);
+
+function chunk(type, data) {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+    const out = Buffer.alloc(body.length + 8);
+    out.writeUInt32BE(data.length, 0);
+    body.copy(out, 4);
+    out.writeUInt32BE(sum(body), body.length + 4);
+    return out;
+}
+
+const channel = (hue, offset) => Math.round(127 + 100 * Math.cos(((hue + offset) * Math.PI) / 180));
+
+/** A painted PNG, 2:3: a head before a light, in the colours of `hue`. */
+export function picture(hue = 0, { width = 200, height = 300, chunks = [] } = {}) {
+    const rows = Buffer.alloc(height * (1 + width * 3));
+    for (let y = 0; y < height; y++)
+        for (let x = 0; x < width; x++) {
+            const at = y * (1 + width * 3) + 1 + x * 3;
+            const [u, v] = [x / width - 0.5, y / height];
+            const head = Math.hypot(u * 1.5, v - 0.34) < 0.17 || Math.hypot(u * 0.9, (v - 1.02) * 0.8) < 0.36;
+            const glow = Math.max(0, 1 - Math.hypot(u * 1.4, v - 0.3) * 1.5);
+            for (const [i, offset] of [0, 240, 120].entries()) {
+                const ground = channel(hue + 30 * v, offset) * (0.45 + 0.55 * glow);
+                rows[at + i] = Math.min(255, head ? channel(hue + 180, offset) * (0.62 + 0.5 * (1 - v)) : ground + 50 * glow);
+            }
+        }
+    const header = Buffer.alloc(13);
+    header.writeUInt32BE(width, 0);
+    header.writeUInt32BE(height, 4);
+    header.set([8, 2, 0, 0, 0], 8);
+    return Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), chunk('IHDR', header), ...chunks, chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+}
+
+/** A V2 card as an object. */
+export function card(name, more = {}) {
+    return {
+        spec: 'chara_card_v2',
+        spec_version: '2.0',
+        data: {
+            name,
+            description: `${name} keeps a small shop of maps that nobody else would draw.`,
+            personality: 'Patient, a little amused.',
+            scenario: 'In the shop, at closing time.',
+            first_mes: `{{user}}? ${name} looks up. "You are late."`,
+            mes_example: '<START>\n{{user}}: Hello.\n{{char}}: Good evening.',
+            creator_notes: 'Best **after dark**.',
+            system_prompt: '',
+            post_history_instructions: '',
+            alternate_greetings: ['"Sit down," says {{char}}.', '*{{char}} is asleep behind the counter.*'],
+            tags: ['maps', 'shop'],
+            creator: 'a test',
+            character_version: '1.2',
+            extensions: { 'a/test': { kept: [1, 2.50] } },
+            ...more
+        }
+    };
+}
+
+export const pngCard = (name, hue, more) => picture(hue, { chunks: [chunk('tEXt', Buffer.from(`chara\0${Buffer.from(JSON.stringify(card(name, more))).toString('base64')}`, 'latin1'))] });
+
+/** `count` cards below `folder`, some deeper, some as PNG, and beside them what is no card. Answers how many are good. */
+export function makeFolderOfCards(folder, count) {
+    for (const inside of ['', 'more', 'more/deeper', '.hidden']) mkdirSync(join(folder, inside), { recursive: true });
+    for (let i = 0; i < count; i++) {
+        const name = `Folder ${String(i).padStart(3, '0')}`;
+        const place = ['', 'more', 'more/deeper'][i % 3];
+        const tags = [i % 2 ? 'odd' : 'even', 'folder'];
+        if (i % 10 === 0) writeFileSync(join(folder, place, `${i}.png`), pngCard(name, i * 7, { tags }));
+        else writeFileSync(join(folder, place, `${i}.json`), JSON.stringify(card(name, { tags })));
+    }
+    writeFileSync(join(folder, 'broken.json'), '{"spec":"chara_card_v2","data":{"name":');
+    writeFileSync(join(folder, 'picture only.png'), picture(10));
+    writeFileSync(join(folder, 'notes.md'), 'No card.');
+    writeFileSync(join(folder, '.hidden', 'card.json'), JSON.stringify(card('Hidden')));
+    return count;
+}
