@@ -20,21 +20,29 @@ function chunk(type, data) {
     return out;
 }
 
-const channel = (hue, offset) => Math.round(127 + 100 * Math.cos(((hue + offset) * Math.PI) / 180));
+/* Hue in degrees, the others 0..1, to 0..255 each. */
+function colour(hue, saturation, light) {
+    const a = saturation * Math.min(light, 1 - light);
+    return [0, 8, 4].map((n) => {
+        const k = (n + (((hue % 360) + 360) % 360) / 30) % 12;
+        return 255 * (light - a * Math.max(-1, Math.min(k - 3, 9 - k, 1)));
+    });
+}
+const blend = (from, to, share) => from.map((value, i) => value + (to[i] - value) * Math.min(1, Math.max(0, share)));
 
-/** A painted PNG, 2:3: a head before a light, in the colours of `hue`. */
+/** A painted PNG, 2:3, in the colours of `hue`: a sun over three ridges. */
 export function picture(hue = 0, { width = 200, height = 300, chunks = [] } = {}) {
     const rows = Buffer.alloc(height * (1 + width * 3));
+    const ridge = (x, i) => 0.56 + i * 0.13 + 0.05 * Math.sin(x * (5 + i * 2) + hue * 0.05 + i * 2) + 0.025 * Math.sin(x * 17 + hue * 0.11 + i);
     for (let y = 0; y < height; y++)
         for (let x = 0; x < width; x++) {
-            const at = y * (1 + width * 3) + 1 + x * 3;
-            const [u, v] = [x / width - 0.5, y / height];
-            const head = Math.hypot(u * 1.5, v - 0.34) < 0.17 || Math.hypot(u * 0.9, (v - 1.02) * 0.8) < 0.36;
-            const glow = Math.max(0, 1 - Math.hypot(u * 1.4, v - 0.3) * 1.5);
-            for (const [i, offset] of [0, 240, 120].entries()) {
-                const ground = channel(hue + 30 * v, offset) * (0.45 + 0.55 * glow);
-                rows[at + i] = Math.min(255, head ? channel(hue + 180, offset) * (0.62 + 0.5 * (1 - v)) : ground + 50 * glow);
-            }
+            const [u, v] = [x / width, y / height];
+            let pixel = blend(colour(hue + 40, 0.55, 0.34), colour(hue - 10, 0.75, 0.78), v * 1.5);
+            const sun = Math.hypot((u - 0.5 - 0.12 * Math.sin(hue)) * 0.67, v - 0.36);
+            pixel = blend(pixel, colour(hue - 25, 0.9, 0.88), 1.1 - sun * 3.4);
+            if (sun < 0.1) pixel = blend(colour(hue - 30, 1, 0.95), pixel, (sun - 0.096) * 250);
+            for (let i = 0; i < 3; i++) if (v > ridge(u, i)) pixel = blend(colour(hue + 18 + i * 14, 0.45, 0.5 - i * 0.13), colour(hue + 30 + i * 14, 0.5, 0.36 - i * 0.1), (v - ridge(u, i)) * 4);
+            pixel.forEach((value, i) => (rows[y * (1 + width * 3) + 1 + x * 3 + i] = Math.round(Math.min(255, Math.max(0, value)))));
         }
     const header = Buffer.alloc(13);
     header.writeUInt32BE(width, 0);

@@ -16,7 +16,7 @@ const cards = mkdtempSync(join(tmpdir(), 'eidolon-cards-'));
 const gallery = (page) => page.getByRole('grid', { name: 'Personas' });
 const named = (page, name) => gallery(page).locator('.name', { hasText: name });
 const search = (page) => page.getByRole('searchbox', { name: 'Find a persona' });
-const count = (page) => page.locator('.count');
+const count = (page) => page.locator('p.count');
 
 before(async () => {
     server = await startServer({ data });
@@ -89,10 +89,10 @@ test('one searches as one types, filters by tags, sorts, marks favourites and wa
     assert.ok((await page.locator('.cell').count()) < 60, 'only what is seen is in the document');
     await page.keyboard.press('/');
     await page.keyboard.type('folder 01');
-    await page.waitForFunction(() => /^10 of 307/.test(document.querySelector('.count').innerText));
+    await page.waitForFunction(() => /^10 of 307/.test(document.querySelector('p.count').innerText));
     await search(page).fill('');
     await page.getByRole('group', { name: 'Tags' }).getByRole('button', { name: /^odd/ }).click();
-    await page.waitForFunction(() => /^150 of 307/.test(document.querySelector('.count').innerText));
+    await page.waitForFunction(() => /^150 of 307/.test(document.querySelector('p.count').innerText));
     assert.match(page.url(), /tag=odd/);
     await page.getByLabel('Order').selectOption('-name');
     await named(page, 'Folder 299').waitFor();
@@ -116,13 +116,13 @@ test('one searches as one types, filters by tags, sorts, marks favourites and wa
     assert.match(page.url(), /tag=odd/);
 
     await page.getByRole('button', { name: 'Only favourites' }).click();
-    await page.waitForFunction(() => /^1 of 307/.test(document.querySelector('.count').innerText));
+    await page.waitForFunction(() => /^1 of 307/.test(document.querySelector('p.count').innerText));
     await search(page).fill('no such person');
     await page.getByRole('heading', { name: 'Nobody here matches that' }).waitFor();
     await accessible(page, 'gallery empty');
     await shoot(page, 'gallery-nobody');
     await page.getByRole('button', { name: 'Show everybody' }).click();
-    await page.waitForFunction(() => /^307 personas/.test(document.querySelector('.count').innerText));
+    await page.waitForFunction(() => /^307 personas/.test(document.querySelector('p.count').innerText));
     await page.getByRole('button', { name: 'Show as a list' }).click();
     await shoot(page, 'gallery-list');
     await accessible(page, 'gallery list');
@@ -156,9 +156,9 @@ test('several are selected: tagged, exported as one zip, deleted and brought bac
 
     await bar.getByRole('button', { name: 'Delete' }).click();
     await page.getByText('4 personas were deleted.').waitFor();
-    await page.waitForFunction(() => /^6 of/.test(document.querySelector('.count').innerText));
+    await page.waitForFunction(() => /^6 of/.test(document.querySelector('p.count').innerText));
     await page.getByRole('button', { name: 'Undo' }).click();
-    await page.waitForFunction(() => /^10 of/.test(document.querySelector('.count').innerText));
+    await page.waitForFunction(() => /^10 of/.test(document.querySelector('p.count').innerText));
     await closePage(page);
 });
 

@@ -27,8 +27,9 @@ const TYPES: Record<string, string> = {
     zip: 'application/zip',
     jpg: 'image/jpeg',
     jpeg: 'image/jpeg',
+    webp: 'image/webp',
 };
-export const ACCEPT = '.png,.apng,.json,.charx,.zip,.jpg,.jpeg';
+export const ACCEPT = '.png,.apng,.json,.charx,.zip,.jpg,.jpeg,.webp';
 
 const ending = (path: string): string => /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
 /* What folders hold besides: hidden files, and what other systems leave there. */
@@ -129,7 +130,7 @@ class Importer {
         if (isCard(path)) into.push({ path, file });
         else if (!path.includes('/')) {
             this.total++;
-            this.refuse(path, 'This is no character card. Cards are .png, .json, .charx, .jpg or .zip files.');
+            this.refuse(path, 'This is no character card. Cards are .png, .json, .charx, .jpg, .webp or .zip files.');
         } else this.ignored++;
     }
 
