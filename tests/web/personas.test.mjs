@@ -138,8 +138,8 @@ test('several are selected: tagged, exported as one zip, deleted and brought bac
     const bar = page.getByRole('region', { name: 'Selection' });
     await bar.getByText('4 selected').waitFor();
     await bar.getByRole('button', { name: 'Tag' }).click();
-    await page.getByLabel('Add', { exact: true }).fill('chosen');
-    await page.getByLabel('Add', { exact: true }).press('Enter');
+    await page.getByRole('combobox', { name: 'Add' }).fill('chosen');
+    await page.getByRole('combobox', { name: 'Add' }).press('Enter');
     await accessible(page, 'bulk tags');
     await page.getByRole('button', { name: 'Change tags' }).click();
     await page.getByText('4 personas tagged.').waitFor();
@@ -203,9 +203,9 @@ test('greetings are ordered and seen, tags suggested, versions compared and brou
     assert.match(await page.getByLabel('Greeting', { exact: true }).inputValue(), /asleep/);
     await page.getByRole('button', { name: 'Preview Greeting', exact: true }).click();
     await page.locator('.greetings em', { hasText: 'Odile is asleep behind the counter.' }).waitFor();
-    await page.getByLabel('Tags').fill('fol');
+    await page.getByRole('combobox', { name: 'Tags' }).fill('fol');
     await page.getByRole('option', { name: /^folder/ }).click();
-    await page.getByLabel('Tags').press('Escape');
+    await page.getByRole('combobox', { name: 'Tags' }).press('Escape');
     await page.getByLabel('Who is it?').fill('Odile keeps a large shop of maps that nobody else would ever draw.');
     await page.keyboard.press('Control+s');
     await page.getByText('Saved.').waitFor();
@@ -315,8 +315,8 @@ test('who is for adults is veiled until one says to be one; romance is a choice 
     const romance = page.getByLabel('Personas may be romantic with me');
     assert.equal(await romance.isChecked(), false);
     await romance.check();
-    await page.getByLabel('Themes').fill('spiders');
-    await page.getByLabel('Themes').press('Enter');
+    await page.getByRole('combobox', { name: 'Themes' }).fill('spiders');
+    await page.getByRole('combobox', { name: 'Themes' }).press('Enter');
     await accessible(page, 'content limits');
     await shoot(page, 'content-limits');
     await page.getByRole('button', { name: 'Save' }).click();
