@@ -73,7 +73,7 @@ void handle_rooms_page(struct call *call)
 /* ---- open */
 
 /* Fields that lie in the room's settings: room/settings.c keeps them as they are sent. */
-static const char *const settings[] = {"lorebooks"};
+static const char *const settings[] = {"lorebooks", "profile", "greeting"};
 
 static void take_settings(struct call *call, struct room_op *op, bool all)
 {
@@ -139,6 +139,7 @@ static void open_room(struct call *call)
     on_loop();
     struct room_op *op = room_op_new(ROOM_CREATE, &call->who, ID_NONE);
     take_fields(call, op, true);
+    op->greeting = (unsigned)json_get_i64(call->body, "greeting", 0);
     op->idem = idem_of(call, &op->arena);
     call_room_either(call, op, opened);
 }
@@ -166,6 +167,16 @@ static void change(struct call *call, bool all)
         return;
     op->if_version = version;
     take_fields(call, op, all);
+    call_room(call, op, answer_room);
+}
+
+/* Answers the room, so that the page knows which greeting is there now. */
+void handle_room_greeting(struct call *call)
+{
+    struct room_op *op = op_new(call, ROOM_GREET);
+    if (!op)
+        return;
+    op->greeting = (unsigned)json_get_i64(call->body, "greeting", 0);
     call_room(call, op, answer_room);
 }
 

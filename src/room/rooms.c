@@ -93,6 +93,7 @@ static LOOP void run_op(struct room *room, struct room_op *op)
         [ROOM_SET_STATE] = verb_set_state,
         [ROOM_CLEAR] = verb_clear,
         [ROOM_SAY] = verb_say,
+        [ROOM_GREET] = verb_greet,
         [ROOM_EDIT] = verb_edit,
         [ROOM_DELETE_MESSAGE] = verb_delete_message,
         [ROOM_FORGET] = verb_forget,

@@ -60,14 +60,15 @@ void rooms_drain(struct rooms *rooms, struct loop *on, unsigned grace_ms, void (
 void rooms_free(struct rooms *rooms); /* after the loops ended */
 
 enum room_verb {
-    ROOM_CREATE,         /* title, personas -> view */
-    ROOM_UPDATE,         /* any of title, personas, settings (NULL: unchanged); if_version -> view */
-    ROOM_REMOVE,         /* restorable for 30 days -> view */
-    ROOM_RESTORE,        /* -> view */
-    ROOM_SET_STATE,      /* state -> view */
-    ROOM_CLEAR,          /* -> view */
-    ROOM_SAY,            /* text, client_id, reply_to, parent -> event, turns, deduped */
-    ROOM_EDIT,           /* message, text -> event (message.edited) */
+    ROOM_CREATE,    /* title, personas -> view */
+    ROOM_UPDATE,    /* any of title, personas, settings (NULL: unchanged); if_version -> view */
+    ROOM_REMOVE,    /* restorable for 30 days -> view */
+    ROOM_RESTORE,   /* -> view */
+    ROOM_SET_STATE, /* state -> view */
+    ROOM_CLEAR,     /* -> view */
+    ROOM_SAY,       /* text, client_id, reply_to, parent -> event, turns, deduped */
+    ROOM_GREET,     /* greeting: in place of the persona's first message, while that is all -> view, event */
+    ROOM_EDIT,      /* message, text -> event (message.edited) */
     ROOM_DELETE_MESSAGE, /* message -> event (message.deleted) */
     ROOM_FORGET,         /* message: erased for good -> event (message.deleted) */
     ROOM_RETRY,          /* message (a persona's: another answer; a person's: answered anew)
@@ -128,6 +129,7 @@ struct room_op {
     struct str settings; /* ROOM_CREATE, ROOM_UPDATE: a JSON object of settings to change; null removes one */
     struct str external; /* ROOM_CREATE: the name an outside program has for the room */
     bool quiet;          /* ROOM_CREATE: without the persona's greeting */
+    unsigned greeting;   /* ROOM_CREATE, ROOM_GREET: which of its greetings; 0: the usual one */
     bool importing;      /* ROOM_CREATE: unseen, until ROOM_IMPORT_END */
     struct str text, client_id;
     struct id message, reply_to, parent, turn;

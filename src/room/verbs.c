@@ -138,26 +138,12 @@ static void created(struct room_append *append, struct room *room)
     room_loaded(room);
 }
 
-static LOOP void add_greeting(struct room *room, struct room_append *append, const struct persona *p)
-{
-    struct arena *a = &append->store.op.arena;
-    struct prompt_input in = {.persona = p,
-                              .user = room_user_name(room),
-                              .now_ms = clock_wall_ms(),
-                              .pick_seed = id_hash(room->id)};
-    struct str text = persona_greeting(a, &in, 0);
-    if (str_empty(str_trim(text)))
-        return;
-    struct event_row *row =
-        room_append_row(append, EVENT_MESSAGE, AUTHOR_PERSONA, p->id, arena_str(a, persona_called(p)));
-    row->ref = id_new();
-    row->data = message_data(a, row->ref, text, ID_NONE, ID_NONE);
-}
-
 static void create_with(struct lookup *l)
 {
     on_loop();
     struct room_op *op = l->op;
+    if (op->greeting && l->at == 1 && !room_greeting_there(op, l->found[0], op->greeting))
+        return;
     struct room *room = room_new(l->home, op->room);
     room->owner = op->who.user;
     str_copy(room->owner_name, sizeof room->owner_name, str_c(op->who.name));
@@ -189,7 +175,7 @@ static void create_with(struct lookup *l)
             member_data(a, "persona", l->found[i]->id, called);
     }
     if (l->at == 1 && !op->quiet)
-        add_greeting(room, append, l->found[0]);
+        room_greeting_add(room, append, l->found[0], op->greeting);
     room_append_send(room, append);
 }
 

@@ -33,7 +33,7 @@ export function draftOf(from: WholePersona | null, name = '') {
         starters: [...(from?.starters ?? [])],
         tags: [...(from?.tags ?? [])],
         content: {
-            adult: content?.adult ?? null,
+            adult: content?.adult ?? false,
             romance: content?.romance ?? true,
             avoid_words: [...(content?.avoid_words ?? [])],
             avoid_themes: [...(content?.avoid_themes ?? [])],

@@ -24,12 +24,14 @@ export const FIELD_NAMES: Record<string, string> = {
     starters: 'Starters',
     tags: 'Tags',
     content: 'Content limits',
-    favourite: 'Favourite',
-    portrait: 'Portrait',
+    adult: 'For adults',
+    romance: 'Romance',
+    avoid_words: 'Words it does not say',
+    avoid_themes: 'Themes it keeps away from',
     lorebook: 'Lorebook',
     lorebooks: 'Lorebooks',
-    assets: 'Files',
-    card: 'The card',
+    files: 'Portrait and files',
+    card: 'What only its card knows',
 };
 
 export const TRAITS: [keyof Traits, string, string, string][] = [

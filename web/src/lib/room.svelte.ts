@@ -429,7 +429,8 @@ export class RoomView implements Listener {
 
     /* Another of the persona's greetings, while nothing else was said. The log tells the new text. */
     async greet(greeting: number): Promise<void> {
-        await send('POST', this.path('/greeting'), { greeting });
+        const room = await send<Room>('POST', this.path('/greeting'), { greeting });
+        this.room.greeting = room.greeting;
     }
 
     async remove(message: Message): Promise<void> {

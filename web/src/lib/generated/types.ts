@@ -412,6 +412,10 @@ export interface Room {
     members: Member[];
     /** Ids of the lorebooks that are known in it. */
     lorebooks?: string[];
+    /** Who the owner is in it: a profile's id; null: the default one. */
+    profile?: string | null;
+    /** Which of its persona's greetings it began with; 0: the usual one. */
+    greeting?: number;
     /** The number of its last event. */
     head: number;
     /** What lies at or before this number is hidden; 0: nothing. */
@@ -438,6 +442,10 @@ export interface RoomCreate {
     personas?: string[];
     /** Ids of the lorebooks that are known in it. */
     lorebooks?: string[];
+    /** Who the owner is in it: a profile's id. */
+    profile?: string | null;
+    /** With which of its greetings a single persona begins; 0: the usual one. */
+    greeting?: number;
 }
 
 /** What changes of a room. */
@@ -448,6 +456,14 @@ export interface RoomUpdate {
     personas?: string[];
     /** Ids of the lorebooks that are known in it from here on. */
     lorebooks?: string[];
+    /** Who the owner is in it from here on: a profile's id. */
+    profile?: string | null;
+}
+
+/** Which greeting a room is to begin with. */
+export interface Greeting {
+    /** Its number; 0: the usual one. */
+    greeting: number;
 }
 
 /** A persona to begin with. */
