@@ -200,16 +200,17 @@ class App {
         return this.rooms.find((room) => room.id === id);
     }
 
-    put(persona: WholePersona | PersonaSummary): void {
+    /* `news`: lists that show it are to look again. */
+    put(persona: WholePersona | PersonaSummary, news = true): void {
         const summary = summaryOf(persona);
         if ('tagline' in persona) this.learn(summary);
         else this.remember(persona);
         const at = this.personas.findIndex((known) => known.id === persona.id);
-        if (at < 0) {
+        if (at < 0 && news) {
             this.personas.unshift(summary);
             this.personaCount++;
-        } else this.personas[at] = summary;
-        this.personasChanged++;
+        } else if (at >= 0) this.personas[at] = summary;
+        if (news) this.personasChanged++;
     }
 
     forget(id: string): void {

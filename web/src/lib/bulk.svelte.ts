@@ -89,7 +89,7 @@ class Bulk {
         gallery.change(persona.id, (one) => ({ ...one, favourite }));
         const kept = await app.attempt(() => send<WholePersona>('PATCH', `/api/personas/${encodeURIComponent(persona.id)}`, { favourite }));
         gallery.change(persona.id, (one) => ({ ...one, favourite: kept ? favourite : !favourite }));
-        if (kept) app.put({ ...persona, favourite });
+        if (kept) app.put({ ...persona, favourite }, false);
     }
 }
 

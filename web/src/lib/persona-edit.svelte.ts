@@ -147,7 +147,7 @@ export class PersonaEdit {
     settle(persona: WholePersona, etag: string | null): void {
         this.persona = persona;
         this.etag = etag;
-        app.put({ ...persona, portrait: persona.portrait ?? app.met(persona.id)?.portrait ?? null });
+        app.put(persona);
     }
 
     /* After something else than this form changed it (restore, portrait). */
