@@ -41,12 +41,14 @@ static struct id card_doc_id(struct str card)
 static void noted(struct store_op *op)
 {
     on_loop();
+    struct card_import *m = op->arg;
     if (op->err)
         log_warn("cards", "an imported card will not be known again: %s", op->error.message);
     store_op_free(op);
+    end(m, ERR_OK, NULL);
 }
 
-static void note_card(const struct card_import *m) LOOP
+static void note_card(struct card_import *m) LOOP
 {
     struct store_doc_put *put = STORE_NEW(doc_put, DOC_PUT);
     put->doc = (struct doc_row){
@@ -58,6 +60,7 @@ static void note_card(const struct card_import *m) LOOP
     };
     put->undelete = true;
     put->op.done = noted;
+    put->op.arg = m;
     store_submit(m->importer->store, &put->op);
 }
 
@@ -67,11 +70,12 @@ static void added(struct personas_op *op)
 {
     on_loop();
     struct card_import *m = CONTAINER(op, struct card_import, op);
-    if (op->err == ERR_OK) {
-        m->persona = op->persona;
-        note_card(m);
+    if (op->err) {
+        end(m, op->err, &op->error);
+        return;
     }
-    end(m, op->err, &op->error);
+    m->persona = op->persona;
+    note_card(m); /* before the answer: whoever sends the card again at once is told */
 }
 
 static void add(struct card_import *m) LOOP

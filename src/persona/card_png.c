@@ -100,7 +100,10 @@ static enum err take_asset(struct png *p, struct str key, struct str value)
         return error_set(p->r->error, ERR_INVALID,
                          "The PNG is damaged: its asset '%.*s' is not base64; export the card again.",
                          STR_ARG(str_sub(number, 0, 40)));
-    return card_add_part(p->r, CARD_ASSET, arena_printf(p->r->arena, "__asset:%.*s", STR_ARG(number)), bytes);
+    enum err err = card_count(p->r, bytes.n, value.n, "An asset of the PNG");
+    return err ? err
+               : card_add_part(p->r, CARD_ASSET, arena_printf(p->r->arena, "__asset:%.*s", STR_ARG(number)),
+                               bytes);
 }
 
 static enum err take_text(struct png *p, struct str key, struct str value)

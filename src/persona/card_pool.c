@@ -29,6 +29,7 @@ struct card_pool {
 };
 
 static void give_next(struct card_slot *s) LOOP;
+static void on_late(struct timer *timer);
 
 struct card_pool *card_pool_new(struct loops *loops, const struct card_pool_options *options)
 {
@@ -218,6 +219,10 @@ static void on_late(struct timer *timer)
 {
     on_loop();
     struct card_slot *s = CONTAINER(timer, struct card_slot, timer);
+    if (!child_running(s->child)) { /* it waits to be started: the file's time has not begun */
+        timer_arm(timer, s->pool->options.time_ms, on_late);
+        return;
+    }
     s->late = true;
     child_kill(s->child);
 }

@@ -77,6 +77,8 @@ struct note {
     const struct json *extras;
     struct jw w;
     bool alone, any, open;
+    bool special;        /* something that would not be written without this note */
+    uint32_t extensions; /* listed */
 };
 
 static void open_section(struct note *n, int where)
@@ -103,6 +105,7 @@ static void note_own(struct note *n, int where, struct str name, const struct js
 {
     char hash[HASH_HEX];
     hash_of(says, hash);
+    n->special = true;
     open_section(n, where);
     jw_key(&n->w, name);
     jw_object(&n->w);
@@ -123,6 +126,8 @@ static void note_member(struct note *n, int where, const struct json *member, bo
     if (!equal) {
         note_own(n, where, member->key, member, says);
     } else if (!always_written) {
+        n->special = n->special || where != REST_EXTENSIONS;
+        n->extensions++;
         open_section(n, where);
         jw_key(&n->w, member->key);
         jw_null(&n->w);
@@ -171,6 +176,9 @@ void card_v2_note(struct arena *a, struct buf *to, const struct persona *p, cons
     close_section(&n);
     if (n.any)
         jw_end_object(&n.w);
+    const struct json *all = json_get(extras, card_rest_names[REST_EXTENSIONS]);
+    if (!n.special && n.extensions == (all ? all->count : 0))
+        buf_clear(to); /* as every V2 card of a persona without this note is written */
 }
 
 /* ---- writing ---- */
