@@ -171,7 +171,8 @@ static void list(struct llama_scan *s, struct jw *w) LOOP
         put_model(w, llama_model_of(s->host, &s->files[i]), s->files[i].origin);
     /* What engines name by a path outside the folder. */
     for (struct llama_model *m = s->host->models; m; m = m->next) {
-        bool listed = m->state == LLAMA_FILE;
+        bool gone = m->state == LLAMA_FAILED && str_starts(str_c(m->path), str_c(s->folder));
+        bool listed = m->state == LLAMA_FILE || gone;
         for (size_t i = 0; i < s->count && !listed; i++)
             listed = str_eq(s->files[i].path, str_c(m->path));
         if (!listed)

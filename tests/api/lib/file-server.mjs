@@ -99,7 +99,7 @@ export async function startFiles() {
         files.requests.push({ url: req.url, range: req.headers.range, ifRange: req.headers['if-range'], auth: req.headers.authorization });
         res.on('close', () => (files.aborted += res.writableFinished ? 0 : 1));
         const how = req.url.split('/')[1];
-        if (req.url.startsWith('/api/models/')) return res.writeHead(req.url.includes('Some/Repo') ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(tree));
+        if (req.url.startsWith('/api/models/')) return res.writeHead(req.url.includes('No/Repo') ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(tree));
         if (req.url.includes('/resolve/main/')) return send(req, res, req.url.includes('Q2_K') ? other : file);
         return ways[how] ? ways[how](req, res) : res.writeHead(404).end();
     });
