@@ -44,7 +44,13 @@ static int by_order(const void *a, const void *b)
 
 static struct str join(struct arena *a, struct str before, struct str text)
 {
-    return before.n ? arena_printf(a, "%.*s\n%.*s", STR_ARG(before), STR_ARG(text)) : text;
+    if (str_empty(before))
+        return text;
+    char *both = arena_alloc(a, before.n + 1 + text.n);
+    memcpy(both, before.p, before.n);
+    both[before.n] = '\n';
+    memcpy(both + before.n + 1, text.p, text.n);
+    return str_of(both, before.n + 1 + text.n);
 }
 
 static struct lore_insert insert_of(const struct lore_hit *h)

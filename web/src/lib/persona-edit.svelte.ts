@@ -32,6 +32,7 @@ export function draftOf(from: WholePersona | null, name = '') {
         goals: [...(from?.goals ?? [])],
         starters: [...(from?.starters ?? [])],
         tags: [...(from?.tags ?? [])],
+        lorebooks: [...(from?.lorebooks ?? [])],
         content: {
             adult: content?.adult ?? false,
             romance: content?.romance ?? true,

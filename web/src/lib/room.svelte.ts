@@ -6,7 +6,7 @@
 // and so does the turn that is writing one; the newest is shown unless somebody chose another.
 import { get, send, errorText } from './api';
 import { connection, type Listener, type Pending } from './socket.svelte';
-import type { Author, EventData, EventOf, List, Message as Stored, Mood, Recalled, Room, RoomEvent, RoomState, Timings, Usage } from './generated/types';
+import type { Author, EventData, EventOf, List, Message as Stored, Mood, LoreHit, Recalled, Room, RoomEvent, RoomState, Timings, Usage } from './generated/types';
 
 const PAGE = 40;
 const TYPING_FADES_MS = 6_000;
@@ -48,6 +48,9 @@ export interface Turn {
     usage: Usage | null;
     timings: Timings | null;
     recalled: Recalled[];
+    lore: LoreHit[];
+    loreDropped: LoreHit[];
+    loreWarnings: string[];
 }
 
 /* `chosen` is versions.length while `turn`, which is writing a further one, is to be seen. */
@@ -297,6 +300,9 @@ export class RoomView implements Listener {
             usage: null,
             timings: null,
             recalled: [],
+            lore: [],
+            loreDropped: [],
+            loreWarnings: [],
         });
     }
 
@@ -309,6 +315,9 @@ export class RoomView implements Listener {
         turn.usage = data.usage ?? null;
         turn.timings = data.timings ?? null;
         turn.recalled = data.recalled ?? [];
+        turn.lore = data.lore ?? [];
+        turn.loreDropped = data.lore_dropped ?? [];
+        turn.loreWarnings = data.lore_warnings ?? [];
     }
 
     private setMood(event: EventOf<'mood'>): void {
