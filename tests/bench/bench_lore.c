@@ -219,10 +219,12 @@ int main(int argc, char **argv)
     printf("lore: scan p50 %.3f ms, p99 %.3f ms; with the whole prompt p50 %.3f ms, p99 %.3f ms\n",
            (double)scans[ROUNDS / 2] / 1000, (double)scans[ROUNDS * 99 / 100] / 1000,
            (double)took[ROUNDS / 2] / 1000, (double)took[ROUNDS * 99 / 100] / 1000);
-    printf(
-        "lore: each key in each message, one level, no expressions (%.1f found): p50 %.3f ms, p99 %.3f ms\n",
-        (double)naive_hits / (ROUNDS / 10.), (double)plain[ROUNDS / 20] / 1000,
-        (double)plain[ROUNDS / 10 * 99 / 100] / 1000);
+    printf("lore: the processor's time of that p50 %.3f ms, p99 %.3f ms\n", (double)cpu[ROUNDS / 2] / 1000,
+           (double)cpu[ROUNDS * 99 / 100] / 1000);
+    printf("lore: each key in each text instead, without expressions and prompt, %.1f found: "
+           "processor p50 %.3f ms, p99 %.3f ms\n",
+           (double)naive_hits / (ROUNDS / 10.), (double)plain[ROUNDS / 20] / 1000,
+           (double)plain[ROUNDS / 10 * 99 / 100] / 1000);
     lore_compiled_free(source.book);
     arena_release(&a);
     return 0;
