@@ -446,6 +446,7 @@ static void room_known(struct call *call, struct room_op *op)
     struct export *x = call->state;
     x->view = op->view;
     x->view.title = arena_str(&x->arena, op->view.title);
+    x->view.settings = arena_str(&x->arena, op->view.settings);
     x->view.members = arena_array(&x->arena, struct room_member, op->view.member_count);
     for (size_t i = 0; i < op->view.member_count; i++) {
         x->view.members[i] = op->view.members[i];

@@ -76,6 +76,8 @@ struct chat {
     struct buf said, held;
     unsigned live_rows;
     bool changed, leaving;
+    bool noted; /* a note was said */
+    bool blank; /* what was said ends in an empty line */
     uint64_t drawn_us, spun_us;
     unsigned spin;
     char own[CHAT_OWN][CHAT_ID]; /* ids of our own messages, which the prompt shows already */
@@ -87,8 +89,8 @@ struct chat {
 
 /* chat_view.c */
 void view_say(struct chat *c, struct str lines); /* lines with their ends, for good */
-void view_note(struct chat *c, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));            /* a dim line */
+void view_note(struct chat *c, const char *format, ...) __attribute__((format(printf, 2, 3))); /* dim */
+void view_gap(struct chat *c);                        /* an empty line, unless there is one */
 void view_wrong(struct chat *c, struct str sentence); /* a red one */
 void view_message(struct chat *c, struct str name, struct str mood, struct str text, bool own);
 void view_header(struct chat *c, struct buf *to, struct str name, struct str mood);

@@ -283,7 +283,6 @@ static void why(struct chat *c, struct str arg)
         if ((!recalled || !recalled->count) && (!lore || !lore->count))
             view_note(c, "Nothing came to mind from earlier, and no lore.");
     }
-    view_say(c, STR("\n"));
     arena_release(&arena);
 }
 
@@ -388,6 +387,7 @@ void chat_command(struct chat *c, struct str line)
         commands[hit].run(c, arg);
     else
         view_note(c, "There is no command /%.*s; /help lists them.", STR_ARG(name));
+    view_gap(c);
     /* What went wrong in one command is nothing for the exit code. */
     c->act.code = EX_OK;
 }

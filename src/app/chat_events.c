@@ -244,4 +244,7 @@ void chat_event(struct chat_room *room, const struct json *event)
         delta(room, event, str_eq(kind, STR("turn.snapshot")));
     else
         small_things(room, kind, event);
+    if (room->chat->noted)
+        view_gap(room->chat);
+    room->chat->noted = false;
 }

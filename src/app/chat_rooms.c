@@ -110,8 +110,10 @@ static bool stream_event(void *arg, struct str name, struct str data)
     struct json *event = NULL;
     (void)name;
     if (json_parse(&arena, data, &event, NULL) == ERR_OK) {
-        if (room->lost)
+        if (room->lost) {
             view_note(room->chat, "The server is back.");
+            view_gap(room->chat);
+        }
         room->lost = false;
         room->retry_ms = 0;
         chat_event(room, event);
@@ -145,6 +147,7 @@ static void stream_end(void *arg, int status, const struct error *e)
     else if (e && !room->lost && room->retry_ms >= RETRY_FIRST_MS * 4) {
         room->lost = true;
         view_note(c, "The server does not answer; waiting for it. /quit leaves.");
+        view_gap(c);
     }
 }
 

@@ -50,8 +50,9 @@ static bool in_between(const struct chat *c)
 
 void view_say(struct chat *c, struct str lines)
 {
-    if (c->silent)
+    if (c->silent || !lines.n)
         return;
+    c->blank = str_eq(lines, STR("\n")) || str_ends(lines, STR("\n\n"));
     if (in_between(c)) {
         buf_add(&c->held, lines);
         return;
@@ -81,6 +82,12 @@ static void say_styled(struct chat *c, unsigned style, struct str text)
     view_say(c, buf_str(&out));
 }
 
+void view_gap(struct chat *c)
+{
+    if (!c->blank)
+        view_say(c, STR("\n"));
+}
+
 void view_note(struct chat *c, const char *format, ...)
 {
     char text[2048];
@@ -88,6 +95,7 @@ void view_note(struct chat *c, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    c->noted = true;
     say_styled(c, STYLE_DIM, str_c(text));
 }
 
@@ -104,7 +112,7 @@ void view_header(struct chat *c, struct buf *to, struct str name, struct str moo
     buf_clear(&clean);
     text_clean_line(&clean, mood);
     if (clean.n && !str_eq(buf_str(&clean), STR("neutral"))) {
-        buf_add(to, c->term->color ? STR(" ") : STR(" · "));
+        style_text(to, c->term, STYLE_DIM, STR(" · "));
         style_text(to, c->term, STYLE_DIM, buf_str(&clean));
     }
     buf_add_char(to, '\n');
@@ -226,6 +234,7 @@ static void finish_first(struct chat *c)
         }
         buf_add(&c->said, buf_str(&t->after));
         buf_add(&c->said, buf_str(&c->held));
+        c->blank = !c->held.n || str_ends(buf_str(&c->held), STR("\n\n"));
         buf_clear(&c->held);
         c->turns = t->next;
         turn_free(t);

@@ -333,8 +333,9 @@ static void bind_keys(EditLine *el)
         {"^R", "em-inc-search-prev"}, {"\\e^M", "eidolon-newline"},      {"\\e^J", "eidolon-newline"},
         {"^I", "eidolon-complete"},
     };
-    el_set(el, EL_ADDFN, "eidolon-newline", "Puts a line end into the text", insert_newline);
-    el_set(el, EL_ADDFN, "eidolon-complete", "Completes the word", complete);
+    /* The wide forms keep the names as they are; the narrow ones make copies that nobody frees. */
+    el_wset(el, EL_ADDFN, L"eidolon-newline", L"Puts a line end into the text", insert_newline);
+    el_wset(el, EL_ADDFN, L"eidolon-complete", L"Completes the word", complete);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         el_set(el, EL_BIND, keys[i][0], keys[i][1], NULL);
 }

@@ -29,7 +29,7 @@ export class Terminal {
         // The window waits before it begins, so that raw() has everything.
         const go = join(this.folder, 'go');
         rmSync(go, { force: true });
-        writeFileSync(join(this.folder, 'run.sh'), `until [ -e ${go} ]; do sleep 0.02; done\nexec env -i TERM=${term} ${assigns.join(' ')} ${command}\n`);
+        writeFileSync(join(this.folder, 'run.sh'), `until [ -e ${go} ]; do sleep 0.02; done\ncd ${this.folder}\nexec env -i TERM=${term} ${assigns.join(' ')} ${command}\n`);
         if (!this.begun) {
             writeFileSync(join(this.folder, 'tmux.conf'), 'set -g history-limit 20000\nset -g remain-on-exit on\nset -g escape-time 10\nset -g status off\n');
             this.tmux('-f', join(this.folder, 'tmux.conf'), 'new-session', '-d', '-x', this.columns, '-y', this.rows, `sh ${join(this.folder, 'run.sh')}`);
