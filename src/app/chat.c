@@ -39,7 +39,7 @@ bool chat_say(struct chat *c, struct str text)
     if (ok) {
         struct str said =
             json_get_str(answer.json, "id", json_get_str(json_get(answer.json, "data"), "id", STR_NONE));
-        chat_own(c, said);
+        chat_remember_own(c, said);
         str_copy(c->room->last_own, CHAT_ID, said);
     } else if (c->line) {
         line_preset(c->line, text);

@@ -110,7 +110,7 @@ void turn_end(struct chat *c, struct chat_turn *t, struct str text, unsigned sty
 /* chat_events.c */
 void chat_event(struct chat_room *room, const struct json *event);
 void chat_unstash(struct chat *c);
-void chat_own(struct chat *c, struct str id);
+void chat_remember_own(struct chat *c, struct str id);
 struct chat_persona *chat_persona_of(struct chat_room *room, struct str id);
 
 /* chat_rooms.c */

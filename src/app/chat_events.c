@@ -29,7 +29,7 @@ static bool is_own(const struct chat *c, struct str id)
     return false;
 }
 
-void chat_own(struct chat *c, struct str id)
+void chat_remember_own(struct chat *c, struct str id)
 {
     str_copy(c->own[c->own_next++ % CHAT_OWN], CHAT_ID, id);
 }

@@ -1,7 +1,7 @@
 // The other commands: with and without a server, tables and JSON, pipes, exit codes, folders of cards, signals.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -43,6 +43,20 @@ test('the socket: for the owner alone, gone with the server, replaced when stale
     assert.equal(run(['persona', 'list'], { data: own.data }).status, 0);
     await again.stop();
     assert.ok(!existsSync(join(own.data, 'eidolon.sock')));
+    removeFolder(own.data);
+});
+
+test('another user of the machine is refused even where the files would let them in', { skip: process.getuid() !== 0 && 'needs root' }, async () => {
+    const own = await startServer();
+    const path = join(own.data, 'eidolon.sock');
+    chmodSync(own.data, 0o711);
+    chmodSync(path, 0o666);
+    const script = `const s = require('net').connect(${JSON.stringify(path)}, () => s.write('GET /api/session HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'));
+        let t = ''; s.on('data', (d) => { t += d; s.end(); }); s.on('error', (e) => (t += e.code)); s.on('close', () => console.log(t || 'closed'));`;
+    const as = (uid) => spawnSync('setpriv', ['--reuid', uid, '--regid', uid, '--clear-groups', process.execPath, '-e', script], { encoding: 'utf8' }).stdout;
+    assert.match(as('0'), /"credential":"local"/);
+    assert.match(as('65534'), /^(closed|ECONNRESET|EPIPE)/);
+    await own.stop();
     removeFolder(own.data);
 });
 

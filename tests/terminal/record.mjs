@@ -14,7 +14,7 @@ export async function session({ quick = true } = {}) {
     const started = Date.now();
     const marks = [];
     const mark = (what) => marks.push({ at: Date.now() - started, what });
-    const pause = (seconds) => new Promise((r) => setTimeout(r, quick ? 50 : seconds * 1000));
+    const pause = (seconds) => new Promise((r) => setTimeout(r, quick ? 50 : seconds * 1280));
     const prompt = () => t.until((s) => /›$/.test(s) && !/is thinking/.test(s), 'the prompt');
     const type = async (text) => {
         if (quick) return t.type(text);
