@@ -3,6 +3,7 @@
 
 #include "chat/wire.h"
 #include "loop/child.h"
+#include "persona/card_child.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct job_of_child {
 };
 
 static const struct job_of_child jobs[] = {
+    {"cards", CHILD_NO_FILES, CARD_CHILD_MEMORY, card_child_serve},
     {"chats", CHILD_NO_FILES, (uint64_t)2 << 30, wire_serve},
 };
 

@@ -2,7 +2,6 @@
 #include "app/child.h"
 #include "app/command.h"
 #include "app/usage.h"
-#include "persona/card_child.h"
 
 #include "engine/model_inspect.h"
 
@@ -33,9 +32,6 @@ int main(int argc, char **argv)
         return usage(stderr, NULL);
     if (is_help(argv[1]))
         return usage(stdout, NULL);
-    /* What the server starts for itself (loop/child.h); no command for people. */
-    if (argc == 3 && !strcmp(argv[1], "child") && !strcmp(argv[2], "cards"))
-        card_child_main();
     if (!strcmp(argv[1], "--version"))
         argv[1] = "version";
     if (!strcmp(argv[1], MODEL_INSPECT_COMMAND) && argc == 3) /* what the server starts of itself */

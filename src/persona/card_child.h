@@ -1,8 +1,8 @@
 /*
  * Reading card files in child processes: the pool of them, and what they run.
  *
- * A child is this program with the arguments `child cards`: it gives up files, network and processes
- * (child_confine) before it has seen a byte, and reads one file at a time (card_file.h). The pool starts its
+ * A child is this program with the arguments `child cards` (app/child.c): it gives up files, network and
+ * processes before it has seen a byte, and reads one file at a time (card_file.h). The pool starts its
  * children when they are first needed and keeps them; a job goes to the child with the fewest before it. A
  * child that takes longer than time_ms is killed and its job refused; a job whose child died is tried once
  * more, in a fresh one, and then refused in words.
@@ -13,6 +13,7 @@
 #ifndef EIDOLON_PERSONA_CARD_CHILD_H
 #define EIDOLON_PERSONA_CARD_CHILD_H
 
+#include "base/buf.h"
 #include "loop/loop.h"
 #include "persona/card_file.h"
 
@@ -64,7 +65,9 @@ void card_pool_submit(struct card_pool *pool, struct card_job *job) LOOP;
 /* Process ids of the children of the calling loop, for tests; 0: none runs. */
 int card_pool_pid(struct card_pool *pool, unsigned child) LOOP;
 
-/* The child's whole life; does not return. */
-_Noreturn void card_child_main(void);
+/* The child's work, once it is confined: answers jobs until read() says that the server is gone. The exit
+ * code.
+ */
+int card_child_serve(bool (*read)(struct buf *to), bool (*write)(struct str frame));
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "loop/child.h"
 #include "persona/card_import.h"
 #include "persona/card_pack.h"
 #include "persona/paint.h"
@@ -306,7 +307,9 @@ static void stopping_answers_everybody(void **state)
 int main(int argc, char **argv)
 {
     if (argc == 3 && !strcmp(argv[1], "child"))
-        card_child_main();
+        _exit(child_confine(CHILD_NO_FILES, CARD_CHILD_MEMORY, NULL)
+                  ? 1
+                  : card_child_serve(child_read, child_write));
     signal(SIGPIPE, SIG_IGN); /* as the server does */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(many_from_two_loops, setup, teardown),

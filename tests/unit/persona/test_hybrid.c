@@ -171,18 +171,19 @@ static void v1_has_six_fields(void **state)
     assert_str(raw_of(v2, "root", "name"), "(none)");
 }
 
+#define ICON_CARD                                                                                            \
+    "{\"spec\":\"chara_card_v3\",\"data\":{\"name\":\"A\",\"assets\":[{\"type\":\"x\",\"uri\":\"embeded://"  \
+    "a\",\"z\":1e0},"                                                                                        \
+    "{\"type\":\"icon\",\"name\":\"main\",\"uri\":\"ccdefault:\",\"ext\":\"png\"}]}}"
+#define EMPTY_CARD "{\"spec\":\"chara_card_v3\",\"data\":{\"name\":\"A\",\"assets\":[]}}"
+#define WEB_CARD                                                                                             \
+    "{\"spec\":\"chara_card_v3\",\"data\":{\"name\":\"A\",\"assets\":["                                      \
+    "{\"type\":\"icon\",\"name\":\"main\",\"uri\":\"http://x\"}]}}"
+
 static void portraits_are_put_in_and_taken_out(void **state)
 {
     (void)state;
-    static const char *const cards[] = {
-        V3,
-        "{\"spec\":\"chara_card_v3\",\"data\":{\"name\":\"A\",\"assets\":[{\"type\":\"x\",\"uri\":\"embeded:/"
-        "/a\",\"z\":1e0},"
-        "{\"type\":\"icon\",\"name\":\"main\",\"uri\":\"ccdefault:\",\"ext\":\"png\"}]}}",
-        "{\"spec\":\"chara_card_v3\",\"data\":{\"name\":\"A\",\"assets\":[]}}",
-        "{\"spec\":\"chara_card_v3\",\"data\":{\"name\":\"A\",\"assets\":[{\"type\":\"icon\",\"name\":"
-        "\"main\",\"uri\":\"http://x\"}]}}",
-    };
+    static const char *const cards[] = {V3, ICON_CARD, EMPTY_CARD, WEB_CARD};
     for (size_t i = 0; i < sizeof cards / sizeof *cards; i++) {
         struct persona *p = read_both(cards[i], ""), *again = NULL;
         struct buf b = BUF_INIT;
