@@ -115,7 +115,9 @@ test('one searches as one types, filters by tags, sorts, marks favourites and wa
     await named(page, 'Folder 299').waitFor();
     assert.match(page.url(), /tag=odd/);
 
+    await page.waitForFunction(() => /^150 of 307/.test(document.querySelector('p.count').innerText));
     await page.getByRole('button', { name: 'Only favourites' }).click();
+
     await page.waitForFunction(() => /^1 of 307/.test(document.querySelector('p.count').innerText));
     await search(page).fill('no such person');
     await page.getByRole('heading', { name: 'Nobody here matches that' }).waitFor();

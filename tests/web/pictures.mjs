@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeFolder, removeFolder, request, startServer } from '../lib/server.mjs';
+import { pngCard } from './cards.mjs';
 import { PHONE, composer, enterRoom, launch, openPage, quiet, say, theirs } from './browser.mjs';
 
 const out = fileURLToPath(new URL('../../docs/images', import.meta.url));
@@ -10,6 +11,16 @@ mkdirSync(out, { recursive: true });
 const data = makeFolder();
 const server = await startServer({ data });
 const browser = await launch();
+const GUESTS = [
+    ['Ansel', 'Tends the lighthouse of a harbour that silted up a century ago, and writes to the ships.', 'sailor', 'letters'],
+    ['Bryndis', 'Reads ice cores aloud as if they were diaries; every summer has a voice.', 'scientist', 'calm'],
+    ['The Cartographer', 'Draws maps of places you describe, and asks what lies behind the next hill.', 'game master', 'world-building'],
+    ['Doro', 'Night baker. Talks while the dough rests, listens while it rises.', 'comfort', 'slice of life'],
+    ['Emeka', 'Chess teacher who loses on purpose exactly once, and tells you why.', 'mentor', 'rival'],
+    ['Fenna', 'Speaks four languages badly and charmingly; will teach you the fifth.', 'language tutor'],
+    ['Guillem', 'Restores clocks, and cannot abide being asked for the time.', 'mystery', 'craft'],
+    ['Hisa', 'A fox, or so she says. Keeps a tea house at the end of the line.', 'fantasy', 'poet'],
+];
 const shoot = (page, name) => page.screenshot({ path: join(out, `${name}.png`) });
 
 async function exchange(page, text) {
@@ -34,6 +45,21 @@ try {
     await light.goto('/personas/solene');
     await light.waitForTimeout(900);
     await shoot(light, 'persona');
+
+    /* Cards whose pictures are painted here, as somebody would bring them from elsewhere. */
+    for (const [i, [name, description, ...tags]] of GUESTS.entries()) {
+        const answer = await fetch(`${server.url}/api/personas/import`, { method: 'POST', headers: { 'Content-Type': 'image/png' }, body: pngCard(name, i * 51 + 20, { description, tags }) });
+        if (!answer.ok) throw new Error(await answer.text());
+        if (i % 4 === 1) await request(server, 'PATCH', `/api/personas/${(await answer.json()).id}`, { favourite: true });
+    }
+    await light.goto('/personas?sort=-created');
+    await light.locator('.cell .face img').nth(3).waitFor();
+    await light.waitForTimeout(900);
+    await shoot(light, 'gallery');
+    await light.goto('/personas/mia/prompt');
+    await light.locator('.bar span').first().waitFor();
+    await light.waitForTimeout(600);
+    await shoot(light, 'prompt');
 
     const dark = await openPage(browser, server, { viewport: { width: 1240, height: 780 }, scheme: 'dark' });
     await enterRoom(dark, 'The Philosopher');
