@@ -20,8 +20,8 @@
 
 enum {
     SMOOTH_US = 80 * 1000,
-    LONG_US = 500 * 1000,
-    READ_LEAST = 32, /* prompt tokens of a batch, however slow the machine */
+    LONG_US = 2000 * 1000,
+    READ_LEAST = 64, /* prompt tokens of a batch, however slow the machine; fewer cost as much as these */
     SHARES = 4,      /* prompts that are read at a time */
     DECODE_FULL = 1,
     DECODE_ABORTED = 2,
@@ -129,7 +129,7 @@ static void plan_said(struct running *running, struct request **back)
         struct request *r = running->all[i];
         r->batched = 0;
         r->output = -1;
-        if (missing(r) == 1 && now.said < model.batch) {
+        if (missing(r) == 1 && now.said < model.batch && sequences_make_room(now.said + 1)) {
             put(r, 1);
             now.said++;
         }
@@ -231,8 +231,7 @@ void batch_run(struct running *running, struct request **back)
     pthread_mutex_unlock(&now.lock);
     if (rc == DECODE_ABORTED || rc == DECODE_FULL) {
         undo(running);
-        if (rc == DECODE_FULL &&
-            !sequences_forget_one()) { /* cells are there, but llama.cpp found no place */
+        if (rc == DECODE_FULL && !sequences_park_one()) { /* cells are there, but llama.cpp found no place */
             if (running->n > 1)
                 put_back(running, back);
             else

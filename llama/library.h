@@ -57,6 +57,9 @@
     FN(llama_set_abort_callback)                                                                             \
     FN(llama_split_path)                                                                                     \
     FN(llama_split_prefix)                                                                                   \
+    FN(llama_state_seq_get_data)                                                                             \
+    FN(llama_state_seq_get_size)                                                                             \
+    FN(llama_state_seq_set_data)                                                                             \
     FN(llama_supports_gpu_offload)                                                                           \
     FN(llama_synchronize)                                                                                    \
     FN(llama_token_to_piece)                                                                                 \

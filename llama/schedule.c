@@ -17,7 +17,10 @@
 #include "sequence.h"
 #include "stats.h"
 
-enum { CANCELS_MAX = 1024, SPARE = 64 /* cells that must be free for what a new answer will say */ };
+enum {
+    SPARE = 64, /* cells that must be free for what a new answer will say */
+    MUCH = 256, /* tokens to read that are worth having silent rooms out of the way */
+};
 
 /* Posted by other threads. */
 static struct {
@@ -25,8 +28,7 @@ static struct {
     pthread_cond_t more;
     struct model_options *load;
     struct request *added, **last;
-    uint64_t cancels[CANCELS_MAX];
-    size_t cancel_count;
+    struct buf cancels; /* ids, one after the other */
     bool end;
 } post = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .last = &post.added};
 
@@ -95,8 +97,7 @@ bool schedule_full(void)
 void schedule_cancel(uint64_t id)
 {
     pthread_mutex_lock(&post.lock);
-    if (post.cancel_count < CANCELS_MAX)
-        post.cancels[post.cancel_count++] = id;
+    buf_add(&post.cancels, str_of((const char *)&id, sizeof id));
     if (batch_reads(id))
         atomic_store(&batch_stop, true);
     pthread_cond_signal(&post.more);
@@ -174,20 +175,18 @@ static void load(struct model_options *options)
 /* Takes what was posted; waits for something if there is nothing to do. */
 static void take_posts(void)
 {
-    uint64_t cancels[CANCELS_MAX];
     pthread_mutex_lock(&post.lock);
     bool idle = !running.n && !waiting.n && !embeds.n;
-    while (idle && !post.added && !post.load && !post.end && !post.cancel_count)
+    while (idle && !post.added && !post.load && !post.end && !post.cancels.n)
         pthread_cond_wait(&post.more, &post.lock);
     struct model_options *options = post.load;
     struct request *added = post.added;
-    size_t cancel_count = post.cancel_count;
-    memcpy(cancels, post.cancels, cancel_count * sizeof *cancels);
+    struct buf cancels = post.cancels;
+    post.cancels = BUF_INIT;
     bool end = post.end;
     post.load = NULL;
     post.added = NULL;
     post.last = &post.added;
-    post.cancel_count = 0;
     atomic_store(&batch_stop, false);
     pthread_mutex_unlock(&post.lock);
 
@@ -196,8 +195,12 @@ static void take_posts(void)
         added = r->next;
         queue_add(r->texts ? &embeds : &waiting, r);
     }
-    for (size_t i = 0; i < cancel_count; i++)
-        cancel(cancels[i]);
+    for (size_t at = 0; at < cancels.n; at += sizeof(uint64_t)) {
+        uint64_t id;
+        memcpy(&id, cancels.p + at, sizeof id);
+        cancel(id);
+    }
+    buf_release(&cancels);
     if (end) {
         out_flush();
         _exit(0); /* what it holds goes with it */
@@ -242,6 +245,8 @@ static void admit(void)
             sequence_leave(r);
             return;
         }
+        if (r->n - r->sequence->n > MUCH)
+            sequences_park_idle();
         queue_remove(&waiting, r);
         atomic_fetch_sub(&queued, 1);
         if (!r->admitted_us) {

@@ -9,6 +9,9 @@
 
 #include <stdlib.h>
 
+#include "memory.h"
+#include "park.h"
+
 static struct {
     struct sequence *all;
     uint32_t count;
@@ -29,10 +32,14 @@ void sequences_open(void)
         kept.free[i] = (uint32_t)i;
     for (uint32_t i = 0; i < kept.count; i++)
         kept.all[i].id = (llama_seq_id)i;
+    /* As much again as the cache, where half of what is free now holds it. */
+    uint64_t cache = model.budget * memory_of_token(&model.facts), spare = memory_available(0) / 2;
+    park_open(cache < spare ? cache : spare);
 }
 
 void sequences_close(void)
 {
+    park_close();
     for (uint32_t i = 0; i < kept.count; i++) {
         free(kept.all[i].key);
         free(kept.all[i].tokens);
@@ -89,6 +96,22 @@ static void cut(struct sequence *s, size_t n)
     }
 }
 
+/* Copies it out, and empties it. */
+static void park(struct sequence *s)
+{
+    if (s->n)
+        park_add(s->id, s->key, s->tokens, s->n);
+    cut(s, 0);
+}
+
+/* The token that was put behind the last has a cell of its own now. */
+static void take_cell(struct sequence *s)
+{
+    uint32_t cell = kept.free[--kept.free_count];
+    kept.holders[cell] = 1;
+    s->cells[s->n++] = cell;
+}
+
 static size_t common(const struct sequence *s, const struct request *r)
 {
     size_t n = 0, most = s->n < r->n - 1 ? s->n : r->n - 1;
@@ -142,12 +165,32 @@ static struct sequence *choose(const struct request *r)
     return own ? own : empty ? empty : oldest();
 }
 
+/* Copies a parked sequence into this one, which holds nothing. */
+static bool restore(struct sequence *s, struct parked *p)
+{
+    size_t n = p->n;
+    if (!sequences_make_room(n))
+        return false;
+    reserve(s, n);
+    memcpy(s->tokens, p->tokens, n * sizeof *s->tokens);
+    bool whole = park_restore(p, s->id);
+    for (size_t i = 0; i < n; i++)
+        take_cell(s);
+    if (!whole)
+        cut(s, 0);
+    return whole;
+}
+
 bool sequence_assign(struct request *r)
 {
     struct sequence *s = choose(r);
     if (!s)
         return false;
-    size_t have = common(s, r), best = have;
+    size_t in_park, have = common(s, r);
+    if (have * 2 < s->n) /* it was another's */
+        park(s);
+    struct parked *p = park_find(r->tokens, r->n - 1, &in_park);
+    size_t best = have = common(s, r);
     const struct sequence *from = NULL;
     if (!model.partial)
         best = have = have == s->n ? have : 0; /* all of it, or nothing */
@@ -157,6 +200,15 @@ bool sequence_assign(struct request *r)
             best = n;
             from = &kept.all[i];
         }
+    }
+    if (p && in_park > best) {
+        cut(s, 0);
+        s->request = r; /* not to be parked to make room for itself */
+        restore(s, p);
+        best = common(s, r);
+        if (!model.partial && best < s->n)
+            best = 0;
+        from = NULL;
     }
     if (from)
         share(s, from, best);
@@ -186,18 +238,24 @@ void sequence_take_away(struct request *r)
     cut(s, 0);
 }
 
-bool sequences_forget_one(void)
+bool sequences_park_one(void)
 {
     struct sequence *s = oldest();
     if (s)
-        cut(s, 0);
+        park(s);
     return s;
+}
+
+void sequences_park_idle(void)
+{
+    while (sequences_park_one())
+        ;
 }
 
 bool sequences_make_room(size_t n)
 {
     while (kept.free_count < n)
-        if (!sequences_forget_one())
+        if (!sequences_park_one())
             return false;
     return true;
 }
@@ -207,10 +265,8 @@ void sequence_grew(struct request *r, size_t n)
     struct sequence *s = r->sequence;
     reserve(s, s->n + n);
     for (size_t i = 0; i < n; i++) {
-        uint32_t cell = kept.free[--kept.free_count];
-        kept.holders[cell] = 1;
         s->tokens[s->n] = r->tokens[s->n];
-        s->cells[s->n++] = cell;
+        take_cell(s);
     }
 }
 

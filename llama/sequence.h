@@ -35,10 +35,12 @@ bool sequence_assign(struct request *r);
 void sequence_leave(struct request *r);
 /* Takes the sequence from a request that runs; it will have to be computed again. */
 void sequence_take_away(struct request *r);
-/* Makes n cells free by forgetting what nobody uses now. False if that was not enough. */
+/* Makes n cells free by parking what nobody uses now. False if that was not enough. */
 bool sequences_make_room(size_t n);
-/* Forgets one that nobody uses. False if there is none. */
-bool sequences_forget_one(void);
+/* Parks one that nobody uses. False if there is none. */
+bool sequences_park_one(void);
+/* Parks all that nobody uses. */
+void sequences_park_idle(void);
 /* The request's next n tokens are in the cache now. */
 void sequence_grew(struct request *r, size_t n);
 /* Drops what a broken off batch left behind the tokens that count. */

@@ -15,10 +15,9 @@ LLAMA_FACE := build/llama/libeidolon-llama.so
 LLAMA_OBJECTS := $(patsubst llama/%.c,$(OUT)/llama/%.o,$(wildcard llama/*.c))
 LLAMA_INCLUDES := -Illama -isystem build/llama/src/include -isystem build/llama/src/ggml/include -DLLAMA_RELEASE='"$(LLAMA_RELEASE)"'
 
-build/llama/.stamp: llama/package.json tools/llama-fetch.mjs
-	@echo "  npm   llama.cpp"
-	@node tools/llama-fetch.mjs build/llama
-	@touch $@
+# Fetched again when the pins are others, not when their file merely looks newer.
+build/llama/.stamp: llama/package.json
+	@cmp -s $< build/llama/pins.json && [ -e $@ ] || { echo "  npm   llama.cpp"; node tools/llama-fetch.mjs build/llama && cp $< build/llama/pins.json && touch $@; }
 
 $(OUT)/llama/%.o: llama/%.c build/llama/.stamp | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)
@@ -55,3 +54,10 @@ build/eidolon: | llama
 
 .PHONY: llama
 -include $(LLAMA_OBJECTS:.o=.d)
+
+BENCHES += bench-llama
+
+bench-llama: build/eidolon llama-server build/release/tools/make_gguf
+	@node tests/bench/llama.mjs build/lib/eidolon-llama build/llama/server/llama-server build/release/tools/make_gguf
+
+.PHONY: bench-llama
