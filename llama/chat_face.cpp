@@ -220,12 +220,19 @@ std::string prompt_of_messages(const common_templates &t, common_answer &a, cons
 
 void sampler_for(common_answer &a, const llama_model *model, const common_json &frame, common_params_sampling &s)
 {
-    /* What the caller says holds over what the template made of it. */
+    /* What the caller says holds over what the template made of it; but where reasoning may come first, the template's
+     * own grammar knows how that looks. */
     common_json grammar = member(frame, "grammar"), schema = schema_of(frame);
-    if (grammar.is_string() && !a.tools && !grammar.get<std::string>().empty())
-        s.grammar = {COMMON_GRAMMAR_TYPE_USER, grammar.get<std::string>()};
-    else if (!schema.is_null() && s.grammar.empty())
-        s.grammar = {COMMON_GRAMMAR_TYPE_USER, json_schema_to_grammar(schema)};
+    std::string own;
+    if (grammar.is_string())
+        own = grammar.get<std::string>();
+    else if (!schema.is_null() && a.plain)
+        own = json_schema_to_grammar(schema);
+    if (!own.empty()) {
+        s.grammar = {COMMON_GRAMMAR_TYPE_USER, own};
+        s.grammar_lazy = false;
+        s.grammar_triggers.clear();
+    }
     if (common_grammar_value(s.grammar).compare(0, 1, "%") == 0) /* would end the process */
         throw std::invalid_argument("The grammar is not GBNF.");
 

@@ -138,8 +138,6 @@ static enum err load_weights(const struct model_options *o, struct error *e)
 /* One pool for all contexts; without it ggml would start threads anew for each token. */
 static void make_threads(void)
 {
-    if (model.threads < 2)
-        return;
     ggml_backend_reg_t cpu =
         lib.ggml_backend_dev_backend_reg(lib.ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU));
     __typeof__(ggml_threadpool_new) *new_pool = NULL;

@@ -111,9 +111,11 @@ struct parked *park_find(const llama_token *tokens, size_t n, size_t *common)
     return best;
 }
 
-bool park_restore(struct parked *p, llama_seq_id id)
+bool park_restore(struct parked *p, llama_seq_id id, bool keep)
 {
     bool whole = lib.llama_state_seq_set_data(model.context, p->state, p->bytes, id) == p->bytes;
+    if (whole && keep)
+        return true;
     struct parked **at = &lot.first;
     while (*at != p)
         at = &(*at)->next;

@@ -29,8 +29,9 @@ void park_close(void);
 bool park_add(llama_seq_id id, const char *key, const llama_token *tokens, size_t n);
 /* The one that shares most tokens with a row of n; *common says how many. NULL: none shares any. */
 struct parked *park_find(const llama_token *tokens, size_t n, size_t *common);
-/* Copies it into an empty sequence and forgets it here. False if llama.cpp would not. */
-bool park_restore(struct parked *p, llama_seq_id id);
+/* Copies it into an empty sequence. False if llama.cpp would not. Unless it is wanted for its beginning only
+ * (`keep`), it is forgotten here. */
+bool park_restore(struct parked *p, llama_seq_id id, bool keep);
 uint64_t park_bytes(void);
 
 #endif

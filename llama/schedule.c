@@ -17,10 +17,7 @@
 #include "sequence.h"
 #include "stats.h"
 
-enum {
-    SPARE = 64, /* cells that must be free for what a new answer will say */
-    MUCH = 256, /* tokens to read that are worth having silent rooms out of the way */
-};
+enum { SPARE = 64 }; /* cells that must be free for what a new answer will say */
 
 /* Posted by other threads. */
 static struct {
@@ -245,8 +242,7 @@ static void admit(void)
             sequence_leave(r);
             return;
         }
-        if (r->n - r->sequence->n > MUCH)
-            sequences_park_idle();
+        sequences_park_idle();
         queue_remove(&waiting, r);
         atomic_fetch_sub(&queued, 1);
         if (!r->admitted_us) {

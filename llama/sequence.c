@@ -165,15 +165,15 @@ static struct sequence *choose(const struct request *r)
     return own ? own : empty ? empty : oldest();
 }
 
-/* Copies a parked sequence into this one, which holds nothing. */
-static bool restore(struct sequence *s, struct parked *p)
+/* Copies a parked sequence, of which `wanted` tokens will be kept, into this one, which holds nothing. */
+static bool restore(struct sequence *s, struct parked *p, size_t wanted)
 {
     size_t n = p->n;
     if (!sequences_make_room(n))
         return false;
     reserve(s, n);
     memcpy(s->tokens, p->tokens, n * sizeof *s->tokens);
-    bool whole = park_restore(p, s->id);
+    bool whole = park_restore(p, s->id, wanted * 2 < n);
     for (size_t i = 0; i < n; i++)
         take_cell(s);
     if (!whole)
@@ -204,7 +204,7 @@ bool sequence_assign(struct request *r)
     if (p && in_park > best) {
         cut(s, 0);
         s->request = r; /* not to be parked to make room for itself */
-        restore(s, p);
+        restore(s, p, in_park);
         best = common(s, r);
         if (!model.partial && best < s->n)
             best = 0;

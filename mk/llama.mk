@@ -56,8 +56,13 @@ build/eidolon: | llama
 -include $(LLAMA_OBJECTS:.o=.d)
 
 BENCHES += bench-llama
+EXTRA_SUITES += test-llama
+
+test-llama: build/eidolon build/release/tools/make_gguf
+	@if [ -e build/lib/eidolon-llama ]; then node --test tests/llama/*.test.mjs; \
+	else echo "SKIPPED: build/lib/eidolon-llama is not there, since npm could not give llama.cpp"; fi
 
 bench-llama: build/eidolon llama-server build/release/tools/make_gguf
 	@node tests/bench/llama.mjs build/lib/eidolon-llama build/llama/server/llama-server build/release/tools/make_gguf
 
-.PHONY: bench-llama
+.PHONY: test-llama bench-llama

@@ -17,6 +17,7 @@ const RUNS = Number(process.env.RUNS ?? 7);
 const THREADS = 1;
 const CONTEXT = 16384;
 const SAMPLING = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 };
+const ONLY = process.env.ONLY;
 const MODELS = [
     { kind: 'endless', name: 'tiny (2 layers)', tokens: 512 },
     { kind: 'shape', name: '135M shape, q8_0', tokens: 96 },
@@ -24,6 +25,11 @@ const MODELS = [
 
 const median = (list) => list.slice().sort((a, b) => a - b)[list.length >> 1];
 const memory = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+/** Processor time of a process so far, in ms: what other programs on the machine do does not count. */
+const processor = (pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+};
 const words = (n, salt) => Array.from({ length: n }, (_, i) => `w${(i * 7919 + salt * 104729) % 997}`).join(' ');
 
 function freePort() {
@@ -103,6 +109,7 @@ class Ours {
 let salt = 1;
 async function throughput(peer, rooms, tokens) {
     const began = performance.now();
+    const spent = processor(peer.pid());
     const answers = await Promise.all(
         Array.from({ length: rooms }, (_, room) => {
             const messages = [{ role: 'system', content: 'You are Mia.' }, { role: 'user', content: words(40, salt++) }];
@@ -110,7 +117,7 @@ async function throughput(peer, rooms, tokens) {
         }),
     );
     const said = answers.reduce((sum, a) => sum + a.usage.completion, 0);
-    return (said * 1000) / (performance.now() - began);
+    return { rate: (said * 1000) / (performance.now() - began), cost: (processor(peer.pid()) - spent) / said };
 }
 
 async function turns(peer) {
@@ -126,7 +133,7 @@ const folder = mkdtempSync(join(tmpdir(), 'eidolon-llama-'));
 let worst = Infinity;
 let slowest = 0;
 try {
-    for (const { kind, name, tokens } of MODELS) {
+    for (const { kind, name, tokens } of MODELS.filter((m) => !ONLY || m.kind === ONLY)) {
         const model = join(folder, `${kind}.gguf`);
         execFileSync(maker, [kind, model]);
         const peers = { ours: new Ours(), theirs: new Server() };
@@ -135,9 +142,10 @@ try {
         for (const rooms of [1, 4]) {
             const rates = { ours: [], theirs: [] };
             for (let i = 0; i < RUNS; i++) for (const who of i % 2 ? ['ours', 'theirs'] : ['theirs', 'ours']) rates[who].push(await throughput(peers[who], rooms, tokens));
-            const [ours, theirs] = [median(rates.ours), median(rates.theirs)];
+            const [ours, theirs] = ['ours', 'theirs'].map((who) => median(rates[who].map((r) => r.rate)));
+            const [cost, cost_theirs] = ['ours', 'theirs'].map((who) => median(rates[who].map((r) => r.cost)));
             worst = Math.min(worst, ours / theirs);
-            console.log(`llama  ${name}, ${rooms} room${rooms > 1 ? 's' : ''}: ${ours.toFixed(0)} tokens/s, llama-server ${theirs.toFixed(0)}: ${(ours / theirs).toFixed(2)} of it`);
+            console.log(`llama  ${name}, ${rooms} room${rooms > 1 ? 's' : ''}: ${ours.toFixed(0)} tokens/s, llama-server ${theirs.toFixed(0)}: ${(ours / theirs).toFixed(2)} of it; processor ${cost.toFixed(2)} ms a token, llama-server ${cost_theirs.toFixed(2)}`);
         }
         const seen = { ours: [], theirs: [] };
         for (let i = 0; i < RUNS; i++) for (const who of ['ours', 'theirs']) seen[who].push(await turns(peers[who]));
