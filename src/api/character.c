@@ -9,18 +9,35 @@
 #include "base/clock.h"
 #include "engine/scripted.h"
 #include "persona/compose.h"
+#include "persona/filter.h"
+#include "persona/house.h"
 
 struct character {
     struct completion *completion;
     uint64_t prompt_tokens;
+    struct word_filter *filter; /* words to avoid; NULL: none */
     void (*closed)(struct http_req *, bool);
 };
+
+/* What the filter is certain of goes to the client. */
+static LOOP void say(struct character *ch, struct str text, bool end)
+{
+    CLEANUP_BUF struct buf out = BUF_INIT;
+    if (!ch->filter) {
+        if (text.n)
+            completion_delta(ch->completion, text);
+        return;
+    }
+    filter_feed(ch->filter, text, end, &out);
+    if (out.n)
+        completion_delta(ch->completion, buf_str(&out));
+}
 
 static void on_delta(struct generation *g, struct str text)
 {
     on_loop();
     struct character *ch = g->arg;
-    completion_delta(ch->completion, text);
+    say(ch, text, false);
 }
 
 static void on_tool_call(struct generation *g, struct str json)
@@ -41,6 +58,7 @@ static void on_finished(struct generation *g, const struct gen_end *end)
         completion_fail(ch->completion, &e);
         return;
     }
+    say(ch, STR_NONE, true);
     if (!usage.known)
         usage.prompt_tokens = ch->prompt_tokens;
     completion_end(ch->completion, end->finish, &usage, buf_str(&g->tool_calls));
@@ -53,6 +71,7 @@ static void closed(struct http_req *req, bool complete)
     struct generation *g = call->state;
     struct character *ch = g->arg;
     completion_release(ch->completion);
+    filter_release(ch->filter);
     ch->closed(req, complete);
 }
 
@@ -72,8 +91,12 @@ static struct str system_texts(struct arena *a, const struct chat_messages *mess
 static void compose(struct call *call, const struct persona *persona, const struct chat_messages *messages,
                     struct prompt *out)
 {
+    const struct house *house = personas_house(call->api->parts.personas);
+    const struct profile *profile = house_profile(house, ID_NONE);
     struct prompt_input in = {.persona = persona,
-                              .user = str_c(call->who.name),
+                              .user = profile ? profile->name : str_c(call->who.name),
+                              .profile = profile ? profile->description : STR_NONE,
+                              .limits = &house->limits,
                               .instruction = system_texts(call_arena(call), messages),
                               .now_ms = clock_wall_ms(),
                               .pick_seed = random_u64(),
@@ -120,7 +143,8 @@ static const struct scripted_input *hints(struct call *call, const struct person
                                             .warmth = p->traits[TRAIT_AGREEABLENESS],
                                             .humor = p->traits[TRAIT_HUMOR],
                                             .talkativeness = p->traits[TRAIT_TALKATIVENESS]};
-    in->user_name = str_c(call->who.name);
+    const struct profile *profile = house_profile(personas_house(call->api->parts.personas), ID_NONE);
+    in->user_name = profile ? arena_str(a, profile->name) : str_c(call->who.name);
     in->seed = (uint64_t)json_get_i64(call->body, "seed", (int64_t)(random_u64() >> 1));
     in->now_ms = clock_wall_ms();
     return in;
@@ -140,6 +164,8 @@ void character_start(struct completion *c, const struct persona *persona,
     g->arg = ch;
     g->delta = on_delta;
     g->tool_call = on_tool_call;
+    struct persona_list words = limits_words(a, &personas_house(call->api->parts.personas)->limits, persona);
+    ch->filter = filter_new(a, &words);
     g->finished = on_finished;
     compose(call, persona, messages, &prompt);
     ch->prompt_tokens = prompt.tokens;

@@ -7,6 +7,7 @@
  * nothing is kept.
  */
 #include "api/openai.h"
+#include "persona/house.h"
 
 #include "api/ask.h"
 #include "engine/engine.h"
@@ -225,6 +226,9 @@ static void persona_found(struct call *call, struct personas_op *op)
     if (op->err == ERR_NOT_FOUND || op->err == ERR_GONE) {
         model_unknown(call, r->completion.model);
     } else if (op->err) {
+        call_error(call, &op->error);
+    } else if (limits_meet(&personas_house(call->api->parts.personas)->limits, op->persona, &op->error) !=
+               ERR_OK) {
         call_error(call, &op->error);
     } else if (str_empty(r->key) || json_get(call->body, "tools") ||
                json_get(call->body, "response_format")) {

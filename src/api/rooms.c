@@ -6,6 +6,7 @@
  */
 #include "api/idem.h"
 #include "api/render.h"
+#include "persona/house.h"
 
 static void send_room(struct call *call, struct room_op *op, int status) LOOP;
 static void send_room(struct call *call, struct room_op *op, int status)
@@ -73,7 +74,7 @@ void handle_rooms_page(struct call *call)
 /* ---- open */
 
 /* Fields that lie in the room's settings: room/settings.c keeps them as they are sent. */
-static const char *const settings[] = {"lorebooks", "profile", "greeting"};
+static const char *const settings[] = {"lorebooks", "profile"};
 
 static void take_settings(struct call *call, struct room_op *op, bool all)
 {
@@ -103,6 +104,29 @@ static void take_fields(struct call *call, struct room_op *op, bool all)
     op->personas = arena_array(&op->arena, struct str, personas->count);
     json_each (item, personas)
         op->personas[op->persona_count++] = arena_str(&op->arena, item->string);
+}
+
+/* 0 when left out, -1 for any. */
+static int64_t greeting_of(const struct json *value)
+{
+    int64_t number = 0;
+    if (value && value->type == JSON_STRING)
+        return -1;
+    return value && json_i64(value, &number) ? number : 0;
+}
+
+/* False: answered. A room keeps an id; a name of none is a mistake. */
+static bool profile_known(struct call *call) LOOP;
+static bool profile_known(struct call *call)
+{
+    const struct json *value = json_get(call->body, "profile");
+    struct id id;
+    if (!value || value->type != JSON_STRING ||
+        (id_parse(value->string, &id) && house_profile_of(personas_house(call->api->parts.personas), id)))
+        return true;
+    call_refuse_param(call, ERR_REFUSED, "profile", "There is no profile '%.*s'; see GET /api/profiles.",
+                      STR_ARG(str_sub(value->string, 0, 64)));
+    return false;
 }
 
 static void replayed_room(struct call *call, struct room_op *op)
@@ -137,9 +161,11 @@ static void opened(struct call *call, struct room_op *op)
 static void open_room(struct call *call)
 {
     on_loop();
+    if (!profile_known(call))
+        return;
     struct room_op *op = room_op_new(ROOM_CREATE, &call->who, ID_NONE);
     take_fields(call, op, true);
-    op->greeting = (unsigned)json_get_i64(call->body, "greeting", 0);
+    op->greeting = greeting_of(json_get(call->body, "greeting"));
     op->idem = idem_of(call, &op->arena);
     call_room_either(call, op, opened);
 }
@@ -163,7 +189,7 @@ static void change(struct call *call, bool all)
 {
     uint64_t version;
     struct room_op *op;
-    if (!call_if_match(call, &version) || !(op = op_new(call, ROOM_UPDATE)))
+    if (!profile_known(call) || !call_if_match(call, &version) || !(op = op_new(call, ROOM_UPDATE)))
         return;
     op->if_version = version;
     take_fields(call, op, all);
@@ -176,7 +202,7 @@ void handle_room_greeting(struct call *call)
     struct room_op *op = op_new(call, ROOM_GREET);
     if (!op)
         return;
-    op->greeting = (unsigned)json_get_i64(call->body, "greeting", 0);
+    op->greeting = greeting_of(json_get(call->body, "greeting"));
     call_room(call, op, answer_room);
 }
 

@@ -403,12 +403,14 @@ void persona_compose(struct arena *a, const struct prompt_input *in, struct prom
     if (closes(&w))
         out->messages[out->count++] = (struct prompt_message){.role = PROMPT_SYSTEM, .text = closing(&w)};
     insert_lore(&w);
+    memcpy(out->texts, w.part, sizeof out->texts);
+    out->texts[PART_POST_HISTORY] = w.post;
     out->tokens = PROMPT_MESSAGE_TOKENS;
     for (int part = 0; part < PART_COUNT; part++)
         out->tokens += out->parts[part];
 }
 
-struct str persona_greeting(struct arena *a, const struct prompt_input *in, size_t number)
+struct str persona_greeting_fill(struct arena *a, const struct prompt_input *in, struct str text)
 {
     const struct persona *p = in->persona;
     struct macro_values values = {.persona = p,
@@ -417,6 +419,12 @@ struct str persona_greeting(struct arena *a, const struct prompt_input *in, size
                                   .now_ms = in->now_ms,
                                   .utc_offset_min = in->utc_offset_min,
                                   .pick_seed = in->pick_seed};
-    struct str text = number && number <= p->greetings.n ? p->greetings.v[number - 1] : p->greeting;
     return macro_expand(a, text, &values);
+}
+
+struct str persona_greeting(struct arena *a, const struct prompt_input *in, size_t number)
+{
+    const struct persona *p = in->persona;
+    return persona_greeting_fill(
+        a, in, number && number <= p->greetings.n ? p->greetings.v[number - 1] : p->greeting);
 }

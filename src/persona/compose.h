@@ -90,8 +90,9 @@ struct prompt_message {
 struct prompt {
     struct prompt_message *messages;
     size_t count;
-    size_t tokens;                                 /* estimate of it all */
-    size_t parts[PART_COUNT];                      /* estimate of each part */
+    size_t tokens;                /* estimate of it all */
+    size_t parts[PART_COUNT];     /* estimate of each part */
+    struct str texts[PART_COUNT]; /* of the parts that are one text: not lore, not the transcript */
     size_t turns_kept, blocks_kept, memories_kept; /* how many of the input made it */
     uint64_t first_seq;                            /* of the oldest message kept, or 0 */
     bool cut;                                      /* something was cut in its middle */
@@ -109,6 +110,8 @@ size_t compose_tokens(struct str text);
 enum { PROMPT_MESSAGE_TOKENS = 4 };
 
 /* The greeting with its macros filled in; alternate greetings by number (0 is `greeting`). */
+struct str persona_greeting_fill(struct arena *a, const struct prompt_input *in,
+                                 struct str text); /* any text */
 struct str persona_greeting(struct arena *a, const struct prompt_input *in, size_t number);
 
 /* The persona's traits as a sentence or two ("You are … "), empty if all lie near the middle. */

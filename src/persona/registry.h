@@ -15,7 +15,7 @@ struct personas {
     struct store *store;
     struct loops *loops;
     struct personas_options options;
-    struct house_store *house;              /* house.c; NULL: nothing was loaded yet */
+    struct house_store *house; /* house.c; NULL: nothing was loaded yet */
     struct lorebooks *lorebooks;
     struct persona_cache caches[LOOPS_MAX]; /* each its loop's own */
 };

@@ -2,6 +2,7 @@
 #include "room/room.h"
 
 #include "base/config.h"
+#include "persona/house.h"
 
 #include <stdlib.h>
 
@@ -129,9 +130,18 @@ void room_view_fill(const struct room *room, struct arena *a, struct room_view *
     }
 }
 
-/* The owner's own name as the last operation carried it, else the installation's setting. */
+/* The profile's name, else the owner's own as the last operation carried it, else the installation's setting.
+ */
+const struct profile *room_profile(const struct room *room)
+{
+    return house_profile(personas_house(room->home->rooms->deps.personas), room->profile);
+}
+
 struct str room_user_name(const struct room *room)
 {
+    const struct profile *profile = room_profile(room);
+    if (profile)
+        return profile->name;
     if (room->owner_name[0])
         return str_c(room->owner_name);
     return rooms_config(room->home->rooms)->user.name;

@@ -44,12 +44,12 @@ size_t turn_transcript(const struct turn *turn, const struct said **out, size_t 
     return kept;
 }
 
-static LOOP void fill_turns(struct turn *turn, struct prompt_input *in)
+static LOOP void fill_turns(struct turn *turn, struct prompt_input *in, struct str user)
 {
     const struct said *shown[ROOM_SHOWN_MAX];
     size_t count = turn_transcript(turn, shown, ROOM_SHOWN_MAX);
-    struct prompt_turn *turns = arena_array(&turn->arena, struct prompt_turn, count);
-    struct scripted_turn *hints = arena_array(&turn->arena, struct scripted_turn, count);
+    struct prompt_turn *turns = arena_array(&turn->arena, struct prompt_turn, count + 1);
+    struct scripted_turn *hints = arena_array(&turn->arena, struct scripted_turn, count + 1);
     for (size_t i = 0; i < count; i++) {
         const struct said *s = shown[i];
         bool self = id_eq(s->author, turn->persona);
@@ -64,6 +64,12 @@ static LOOP void fill_turns(struct turn *turn, struct prompt_input *in)
             .text = text,
             .at_ms = s->at_ms,
         };
+    }
+    if (turn->preview && turn->heard.n) {
+        /* What would be said is the last that the engine reads. */
+        turns[count] = (struct prompt_turn){.seq = turn->room->head + 1, .name = user, .text = turn->heard};
+        hints[count++] = (struct scripted_turn){
+            .author = SCRIPTED_PERSON, .name = user, .text = turn->heard, .at_ms = clock_wall_ms()};
     }
     in->turns = turns;
     in->turn_count = count;
@@ -181,7 +187,7 @@ static void fill_sampling(const struct persona *p, struct gen_sampling *s)
         s->max_tokens = p->sampling.max_tokens;
 }
 
-static size_t budget(const struct turn *turn)
+size_t turn_budget(const struct turn *turn)
 {
     const struct config *config = rooms_config(turn->room->home->rooms);
     const struct config_engine *engine = config_engine(config, turn->get.persona->engine);
@@ -192,16 +198,20 @@ static size_t budget(const struct turn *turn)
 void turn_compose(struct turn *turn)
 {
     struct room *room = turn->room;
-    struct str user = arena_str(&turn->arena, room_user_name(room));
+    const struct house *house = personas_house(room->home->rooms->deps.personas);
+    const struct profile *profile = id_none(turn->as) ? room_profile(room) : house_profile(house, turn->as);
+    struct str user = arena_str(&turn->arena, profile ? profile->name : room_user_name(room));
     struct prompt_input in = {
         .persona = turn->get.persona,
         .user = user,
         .mood = str_c(mood_label(turn->mood)),
         .now_ms = clock_wall_ms(),
         .pick_seed = id_hash(room->id),
-        .budget_tokens = budget(turn),
+        .budget_tokens = turn_budget(turn),
+        .profile = profile ? arena_str(&turn->arena, profile->description) : STR_NONE,
+        .limits = &house->limits,
     };
-    fill_turns(turn, &in);
+    fill_turns(turn, &in, user);
     fill_others(turn, &in);
     fill_memories(turn, &in, user);
     fill_hints(turn, user);

@@ -45,6 +45,8 @@ struct said {
     bool deleted;
 };
 
+struct profile; /* persona/house.h */
+
 struct room_persona {
     struct id id;
     struct str name, slug; /* heap */
@@ -185,17 +187,15 @@ typedef void room_verb_fn(struct room *room, struct room_op *op);
 room_verb_fn verb_say, verb_edit, verb_delete_message, verb_forget, verb_retry, verb_cancel; /* say.c */
 room_verb_fn verb_update, verb_remove, verb_restore, verb_set_state, verb_clear, verb_get;   /* verbs.c */
 room_verb_fn verb_join, verb_leave, verb_snapshot, verb_typing;
-room_verb_fn verb_greet;                                         /* greet.c */
+room_verb_fn verb_greet;                                         /* greeting.c */
+room_verb_fn verb_preview;                                       /* preview.c */
+void preview_alone(struct home *home, struct room_op *op) LOOP;  /* without a room of its own */
 room_verb_fn verb_recover;                                       /* recover.c */
 room_verb_fn verb_import_add, verb_import_end, verb_import_drop; /* import.c */
 bool room_importing(const struct room *room) LOOP;
 struct str room_import_name(struct arena *a, struct id room);
 void verb_create(struct home *home, struct room_op *op) LOOP; /* verbs.c; the room is not there yet */
-/* greet.c. Whether the persona has that greeting; if not, the op is answered. */
-bool room_greeting_there(struct room_op *op, const struct persona *p, size_t number) LOOP;
-void room_greeting_add(struct room *room, struct room_append *append, const struct persona *p,
-                       size_t number) LOOP;
-void room_rest(struct room *room, const char *reason) LOOP; /* a running room becomes idle by itself */
+void room_rest(struct room *room, const char *reason) LOOP;   /* a running room becomes idle by itself */
 void room_self_turn(struct room *room, size_t persona,
                     struct str heard) LOOP; /* say.c: without a person's message */
 struct str message_data(struct arena *a, struct id id, struct str text, struct id reply_to,
@@ -221,6 +221,8 @@ struct room_persona *room_persona(const struct room *room, struct id id) LOOP; /
 struct room_persona *room_persona_add(struct room *room, struct id id) LOOP;
 void room_persona_name(struct room_persona *p, struct str name, struct str slug) LOOP;
 size_t room_present(const struct room *room) LOOP;
+/* Who the owner is here: the room's profile, or the default one; NULL where there is none. */
+const struct profile *room_profile(const struct room *room) LOOP;
 struct str room_user_name(const struct room *room) LOOP; /* what the owner is called; empty if nobody said */
 struct str room_author_name(const struct room *room) LOOP; /* the same for events, never empty */
 void room_view_fill(const struct room *room, struct arena *a, struct room_view *out) LOOP;

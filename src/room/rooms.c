@@ -104,6 +104,7 @@ static LOOP void run_op(struct room *room, struct room_op *op)
         [ROOM_JOIN] = verb_join,
         [ROOM_LEAVE] = verb_leave,
         [ROOM_SNAPSHOT] = verb_snapshot,
+        [ROOM_PREVIEW] = verb_preview,
         [ROOM_RECOVER] = verb_recover,
         [ROOM_IMPORT_ADD] = verb_import_add,
         [ROOM_IMPORT_END] = verb_import_end,
@@ -169,6 +170,10 @@ static void deliver_op(struct msg *msg)
         verb_create(home, op);
         return;
     }
+    if (op->verb == ROOM_PREVIEW && op->on) {
+        preview_alone(home, op);
+        return;
+    }
     struct room *room = home_find(home, op->room);
     if (!room) {
         room = room_new(home, op->room);
@@ -185,8 +190,10 @@ void room_submit(struct rooms *rooms, struct room_op *op)
 {
     op->rooms = rooms;
     op->from = loop_self();
-    if (op->verb == ROOM_CREATE && id_none(op->room))
+    if ((op->verb == ROOM_CREATE || op->verb == ROOM_PREVIEW) && id_none(op->room)) {
         op->room = id_new();
+        op->on = true; /* of a preview: the room is made for it, and goes with it */
+    }
     op->msg.deliver = deliver_op;
     loop_post(room_home(rooms, op->room)->loop, &op->msg);
 }

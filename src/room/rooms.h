@@ -79,6 +79,7 @@ enum room_verb {
     ROOM_JOIN,           /* this folder's own: a loop begins to read -> view */
     ROOM_LEAVE,          /* the last reader of a format on a loop went */
     ROOM_SNAPSHOT,       /* -> rows: a turn.snapshot of each running turn */
+    ROOM_PREVIEW,        /* personas[0], text, profile, greeting; room none: a new one -> preview */
     ROOM_RECOVER,        /* ends what the last process left open */
     /* A room that is made with `importing` is unseen until the end: */
     ROOM_IMPORT_ADD,  /* rows, row_count (store/row.h; at most STORE_ROWS_MAX) -> event: the first, with its
@@ -109,6 +110,14 @@ struct room_view {
     int64_t created_ms, updated_ms, deleted_ms;
 };
 
+/* The prompt that a turn would be answered from; all in the op's arena. */
+struct prompt; /* persona/compose.h */
+struct room_preview {
+    const struct prompt *prompt;
+    struct str lore; /* JSON: an array of what lorebooks gave */
+    size_t budget;
+};
+
 struct room_op {
     struct msg msg;
     struct rooms *rooms;
@@ -128,9 +137,11 @@ struct room_op {
     size_t persona_at;   /* this folder's own */
     struct str settings; /* ROOM_CREATE, ROOM_UPDATE: a JSON object of settings to change; null removes one */
     struct str external; /* ROOM_CREATE: the name an outside program has for the room */
-    bool quiet;          /* ROOM_CREATE: without the persona's greeting */
-    unsigned greeting;   /* ROOM_CREATE, ROOM_GREET: which of its greetings; 0: the usual one */
-    bool importing;      /* ROOM_CREATE: unseen, until ROOM_IMPORT_END */
+    int64_t greeting;    /* ROOM_CREATE, ROOM_GREET: which; 0: the usual one; -1: any */
+    struct id profile;   /* ROOM_PREVIEW: who the person is; none: as in the room */
+    struct room_preview *preview; /* ROOM_PREVIEW */
+    bool quiet;                   /* ROOM_CREATE: without the persona's greeting */
+    bool importing;               /* ROOM_CREATE: unseen, until ROOM_IMPORT_END */
     struct str text, client_id;
     struct id message, reply_to, parent, turn;
     enum room_state state;

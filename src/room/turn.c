@@ -23,7 +23,8 @@ static LOOP void close_step(struct turn *turn)
     uint64_t now = clock_mono_us();
     turn->step_us[turn->step] = now - turn->step_began_us;
     turn->step_began_us = now;
-    count_step(turn->room->home->rooms, turn->step, turn->step_us[turn->step]);
+    if (!turn->preview)
+        count_step(turn->room->home->rooms, turn->step, turn->step_us[turn->step]);
 }
 
 /* Ends a turn that was cancelled, or that the server stops. */
@@ -46,6 +47,11 @@ static LOOP void go(struct turn *turn, enum turn_step step)
         handlers[step](turn);
 }
 
+static const struct house *turn_house(const struct turn *turn)
+{
+    return personas_house(turn->room->home->rooms->deps.personas);
+}
+
 /* ---- perceive: who am I, what did I hear, how does it make me feel ---- */
 
 static void persona_here(struct personas_op *get)
@@ -62,6 +68,11 @@ static void persona_here(struct personas_op *get)
         return;
     }
     const struct persona *p = get->persona;
+    struct error no = {0};
+    if (!turn->preview && limits_meet(&turn_house(turn)->limits, p, &no) != ERR_OK) {
+        turn_fail(turn, GEN_REFUSED, "%s", no.message);
+        return;
+    }
     struct room_persona *member = room_persona(turn->room, turn->persona);
     room_persona_name(member, persona_called(p), p->slug);
     member->talkativeness = p->traits[TRAIT_TALKATIVENESS];
@@ -161,7 +172,10 @@ static void lore_here(struct lore_gather *op)
         return;
     }
     turn_compose(turn);
-    go(turn, STEP_GENERATE);
+    if (turn->preview)
+        turn_preview_end(turn);
+    else
+        go(turn, STEP_GENERATE);
 }
 
 static void compose(struct turn *turn)
@@ -176,10 +190,9 @@ static void compose(struct turn *turn)
     lorebooks_gather(personas_lorebooks(turn->room->home->rooms->deps.personas), g);
 }
 
-static void on_delta(void *arg, struct str text)
+/* A piece of the answer, to keep and to show; false: that is as much as an answer may have. */
+static LOOP bool say(struct turn *turn, struct str text)
 {
-    on_loop();
-    struct turn *turn = arg;
     struct room *room = turn->room;
     size_t max = rooms_config(room->home->rooms)->room.reply_max;
     if (turn->index == 0) {
@@ -201,10 +214,27 @@ static void on_delta(void *arg, struct str text)
     jw_end_object(&w);
     const struct room_persona *p = room_persona(room, turn->persona);
     room_publish_passing(room, EVENT_DELTA, AUTHOR_PERSONA, p->id, p->name, turn->id, buf_str(&data));
-    if (!turn->cut)
+    return !turn->cut;
+}
+
+/* What the filter is certain of, from this piece and what it held back. */
+static LOOP bool say_filtered(struct turn *turn, struct str text, bool end)
+{
+    CLEANUP_BUF struct buf out = BUF_INIT;
+    if (!turn->filter)
+        return str_empty(text) || say(turn, text);
+    filter_feed(turn->filter, text, end, &out);
+    return out.n == 0 || say(turn, buf_str(&out));
+}
+
+static void on_delta(void *arg, struct str text)
+{
+    on_loop();
+    struct turn *turn = arg;
+    if (say_filtered(turn, text, false))
         return;
     /* Enough: the engine is told to stop, and what there is counts as an answer that met its length. */
-    engines_cancel(room->home->rooms->deps.engines, turn->gen);
+    engines_cancel(turn->room->home->rooms->deps.engines, turn->gen);
     turn->gen = 0;
     turn->end = (struct gen_end){.code = GEN_OK, .finish = GEN_LENGTH, .retry_after_ms = -1};
     go(turn, STEP_EXPRESS);
@@ -219,6 +249,8 @@ static void on_end(void *arg, const struct gen_end *end)
     turn->engine =
         arena_str(&turn->arena, engines_answered(turn->room->home->rooms->deps.engines, turn->gen));
     turn->gen = 0;
+    if (end->code == GEN_OK && !say_filtered(turn, STR_NONE, true))
+        turn->end.finish = GEN_LENGTH;
     if (end->code != GEN_OK)
         turn_finish(turn, TURN_FAILED);
     else if (str_empty(str_trim(buf_str(&turn->text))))
@@ -235,6 +267,8 @@ static void generate(struct turn *turn)
     struct gen_request request;
     struct gen_end end = {0};
     turn_request(turn, &request);
+    struct persona_list words = limits_words(&turn->arena, &turn_house(turn)->limits, turn->get.persona);
+    turn->filter = filter_new(&turn->arena, &words);
     struct str name = turn->get.persona->engine;
     turn->engine = name;
     turn->gen = engines_start(turn->room->home->rooms->deps.engines, name, &request, &emit, turn, &end);
@@ -268,6 +302,26 @@ static void remember(struct turn *turn)
 struct id turn_id(const struct turn *turn)
 {
     return turn->id;
+}
+
+struct turn *turn_alone_new(struct room *room, struct id persona, struct id person, struct str heard)
+{
+    struct turn *turn = heap_alloc(sizeof *turn);
+    turn->room = room;
+    turn->id = id_new();
+    turn->persona = persona;
+    turn->person = person;
+    turn->since_us = clock_mono_us();
+    turn->heard = arena_str(&turn->arena, heard);
+    turn->text = BUF_INIT;
+    return turn;
+}
+
+void turn_begin_preview(struct turn *turn)
+{
+    turn->phase = TURN_RUNNING;
+    turn->step_began_us = clock_mono_us();
+    perceive(turn);
 }
 
 struct turn *turn_new(struct room *room, const struct turn_plan *plan)
@@ -307,8 +361,9 @@ static void unlink_turn(struct turn *turn)
     turn->room->turn_count--;
 }
 
-static LOOP void free_turn(struct turn *turn)
+void turn_free(struct turn *turn)
 {
+    filter_release(turn->filter);
     timer_close(&turn->timeout);
     timer_close(&turn->recall_timeout);
     buf_release(&turn->text);
@@ -321,7 +376,7 @@ void turn_drop(struct room *room, struct turn *turn)
     (void)room;
     struct room_op *op = turn->cancel_op;
     unlink_turn(turn);
-    free_turn(turn);
+    turn_free(turn);
     if (op)
         room_op_fail(op, ERR_NOT_FOUND, "The turn was never begun: its message could not be stored.");
 }
@@ -425,7 +480,7 @@ void turn_ended(struct room *room, struct turn *turn)
     if (turn->outcome == TURN_DONE)
         room->last_speaker = turn->persona;
     unlink_turn(turn);
-    free_turn(turn);
+    turn_free(turn);
     if (op)
         verb_get(room, op);
     next_turns(room);

@@ -14,6 +14,8 @@
 #include "engine/scripted.h"
 #include "memory/memory.h"
 #include "persona/compose.h"
+#include "persona/filter.h"
+#include "persona/house.h"
 #include "persona/lorebooks.h"
 #include "persona/personas.h"
 #include "room/room.h"
@@ -48,6 +50,10 @@ struct turn {
     struct room_op *cancel_op;
     struct timer timeout, recall_timeout;
 
+    struct room_op *preview; /* preview.c: it ends with its prompt, answers this, and is in no list or log */
+    bool alone;              /* a preview whose room goes with it */
+    struct id as;            /* a preview's profile; none: the room's */
+
     struct affect affect;
     struct mood mood;
     struct personas_op get;
@@ -58,10 +64,11 @@ struct turn {
     uint64_t lore_messages, lore_answers;
     struct prompt prompt;
     struct scripted_input hints;
-    uint64_t gen;    /* the engine's, 0: none */
-    struct buf text; /* what was said so far */
-    uint64_t index;  /* of the next delta */
-    bool cut;        /* the answer was longer than room.reply_max */
+    uint64_t gen;               /* the engine's, 0: none */
+    struct buf text;            /* what was said so far */
+    struct word_filter *filter; /* words that are held back from it; NULL: none */
+    uint64_t index;             /* of the next delta */
+    bool cut;                   /* the answer was longer than room.reply_max */
 
     enum turn_outcome outcome;
     struct gen_end end; /* how the engine ended, or why the turn failed */
@@ -85,6 +92,15 @@ size_t turn_transcript(const struct turn *turn, const struct said **out, size_t 
 /* lore.c: scans the gathered lorebooks for what `prompt` shows; its result goes into prompt and hints. */
 void turn_lore(struct turn *turn, struct prompt_input *prompt) LOOP;
 void turn_lore_write(struct jw *w, const struct turn *turn); /* members of turn.ended */
+
+/* How many tokens the prompt may have. */
+size_t turn_budget(const struct turn *turn) LOOP;
+
+/* preview.c */
+struct turn *turn_alone_new(struct room *room, struct id persona, struct id person, struct str heard) LOOP;
+void turn_begin_preview(struct turn *turn) LOOP;
+void turn_preview_end(struct turn *turn) LOOP;
+void turn_free(struct turn *turn) LOOP;
 
 /* turn_end.c: the end of a turn, into the log. */
 void turn_finish(struct turn *turn, enum turn_outcome outcome) LOOP;

@@ -144,6 +144,8 @@ static struct str ended_data(struct arena *a, const struct turn *turn)
     write_timings(&w, turn);
     write_recalled(&w, turn);
     turn_lore_write(&w, turn);
+    if (filter_count(turn->filter))
+        jw_kv_u64(&w, "withheld", filter_count(turn->filter));
     if (turn->prompt.count)
         write_prompt_parts(&w, &turn->prompt);
     jw_end_object(&w);
@@ -187,6 +189,11 @@ static LOOP void add_feelings(struct turn *turn, struct room_append *append, con
 void turn_finish(struct turn *turn, enum turn_outcome outcome)
 {
     struct room *room = turn->room;
+    turn->outcome = outcome;
+    if (turn->preview) {
+        turn_preview_end(turn);
+        return;
+    }
     struct room_append *append = room_append_new(room, NULL, 4);
     struct arena *a = &append->store.op.arena;
     const struct room_persona *p = room_persona(room, turn->persona);

@@ -9,24 +9,15 @@
 
 #include "base/clock.h"
 #include "base/config.h"
-#include "persona/compose.h"
+#include "persona/house.h"
 #include "persona/personas.h"
 #include "room/hub.h"
+#include "room/lookup.h"
 
 #include <stdlib.h>
 
 /* ---- personas by slug or id ------------------------------------------------------------------------------
  */
-
-/* Looks the op's personas up, one after the other, then goes on with `then`. */
-struct lookup {
-    struct personas_op get;
-    struct home *home;
-    struct room_op *op;
-    struct persona **found;
-    size_t at;
-    void (*then)(struct lookup *);
-};
 
 static void look_up_next(struct lookup *l) LOOP;
 
@@ -36,15 +27,24 @@ static void looked_up(struct personas_op *get)
     struct lookup *l = CONTAINER(get, struct lookup, get);
     struct room_op *op = l->op;
     if (get->err == ERR_NOT_FOUND || get->err == ERR_GONE) {
-        error_set_param(&op->error, ERR_REFUSED, "personas",
-                        "There is no persona '%.*s'; see GET /api/personas.", STR_ARG(get->key));
-        op->err = ERR_REFUSED;
+        op->err =
+            error_set_param(&op->error, op->verb == ROOM_PREVIEW ? ERR_NOT_FOUND : ERR_REFUSED, "personas",
+                            "There is no persona '%.*s'; see GET /api/personas.", STR_ARG(get->key));
         room_op_done(op);
         return;
     }
     if (get->err != ERR_OK) {
         op->err = get->err;
         op->error = get->error;
+        room_op_done(op);
+        return;
+    }
+    const struct room *room = home_find(l->home, op->room);
+    const struct room_persona *member = room ? room_persona(room, get->persona->id) : NULL;
+    const struct content_limits *limits = &personas_house(l->home->rooms->deps.personas)->limits;
+    if (!l->any && !(member && member->present && op->verb == ROOM_UPDATE) &&
+        limits_meet(limits, get->persona, &op->error) != ERR_OK) {
+        op->err = op->error.err;
         room_op_done(op);
         return;
     }
@@ -69,7 +69,7 @@ static void look_up_next(struct lookup *l)
     personas_get(l->home->rooms->deps.personas, &l->get);
 }
 
-static LOOP void look_up(struct home *home, struct room_op *op, void (*then)(struct lookup *))
+void room_look_up(struct home *home, struct room_op *op, bool any, void (*then)(struct lookup *))
 {
     size_t max = (size_t)rooms_config(home->rooms)->room.max_members;
     if (op->persona_count + 1 > max) {
@@ -77,7 +77,7 @@ static LOOP void look_up(struct home *home, struct room_op *op, void (*then)(str
         return;
     }
     struct lookup *l = arena_new(&op->arena, struct lookup);
-    *l = (struct lookup){.home = home, .op = op, .then = then};
+    *l = (struct lookup){.home = home, .op = op, .any = any, .then = then};
     l->found = arena_array(&op->arena, struct persona *, op->persona_count);
     l->get.arena = &op->arena;
     l->get.done = looked_up;
@@ -142,7 +142,7 @@ static void create_with(struct lookup *l)
 {
     on_loop();
     struct room_op *op = l->op;
-    if (op->greeting && l->at == 1 && !room_greeting_there(op, l->found[0], op->greeting))
+    if (!room_greeting_choose(l))
         return;
     struct room *room = room_new(l->home, op->room);
     room->owner = op->who.user;
@@ -156,6 +156,7 @@ static void create_with(struct lookup *l)
         title = persona_called(l->found[0]);
     room->title = heap_str(title);
     room_settings_change(room, op->settings);
+    room_greeting_keep(room, l);
     for (size_t i = 0; i < l->at; i++)
         add_persona(room, l->found[i]);
     struct room_append *append = room_append_new(room, op, l->at + 3);
@@ -174,8 +175,7 @@ static void create_with(struct lookup *l)
         room_append_row(append, EVENT_MEMBER_JOINED, AUTHOR_PERSONA, l->found[i]->id, called)->data =
             member_data(a, "persona", l->found[i]->id, called);
     }
-    if (l->at == 1 && !op->quiet)
-        room_greeting_add(room, append, l->found[0], op->greeting);
+    room_greet(room, append, l);
     room_append_send(room, append);
 }
 
@@ -185,7 +185,7 @@ void verb_create(struct home *home, struct room_op *op)
         room_op_fail(op, ERR_CONFLICT, "A room with the id '%s' is there already.", id_text(op->room).c);
         return;
     }
-    look_up(home, op, create_with);
+    room_look_up(home, op, false, create_with);
 }
 
 /* ---- change ---- */
@@ -271,7 +271,7 @@ static void update_with(struct lookup *l)
 LOOP void verb_update(struct room *room, struct room_op *op)
 {
     if (!version_differs(room, op))
-        look_up(room->home, op, update_with);
+        room_look_up(room->home, op, false, update_with);
 }
 
 LOOP void verb_get(struct room *room, struct room_op *op)

@@ -412,7 +412,7 @@ export interface Room {
     members: Member[];
     /** Ids of the lorebooks that are known in it. */
     lorebooks?: string[];
-    /** Who the owner is in it: a profile's id; null: the default one. */
+    /** The profile that the owner is in it; null: the default one. */
     profile?: string | null;
     /** Which of its persona's greetings it began with; 0: the usual one. */
     greeting?: number;
@@ -442,10 +442,10 @@ export interface RoomCreate {
     personas?: string[];
     /** Ids of the lorebooks that are known in it. */
     lorebooks?: string[];
-    /** Who the owner is in it: a profile's id. */
+    /** The profile that the owner is in it; null: the default one. */
     profile?: string | null;
-    /** With which of its greetings a single persona begins; 0: the usual one. */
-    greeting?: number;
+    /** Which greeting it begins with: 0 is the persona's greeting, the others are its greetings. With several personas, which of the group-only greetings. */
+    greeting?: number | 'random';
 }
 
 /** What changes of a room. */
@@ -456,14 +456,58 @@ export interface RoomUpdate {
     personas?: string[];
     /** Ids of the lorebooks that are known in it from here on. */
     lorebooks?: string[];
-    /** Who the owner is in it from here on: a profile's id. */
+    /** The profile that the owner is in it from here on; null: the default one. */
     profile?: string | null;
 }
 
 /** Which greeting a room is to begin with. */
 export interface Greeting {
-    /** Its number; 0: the usual one. */
-    greeting: number;
+    /** Its number: 0 is the persona's greeting, the others are its greetings. */
+    greeting: number | 'random';
+}
+
+/** What a prompt would be made for. */
+export interface PreviewInput {
+    /** What would be said. */
+    text?: string | null;
+    /** The room it would be said in; left out, a new one. */
+    room?: string | null;
+    /** Who would say it; left out, as in the room, or the default profile. */
+    profile?: string | null;
+    /** Of a new room: which greeting it begins with. */
+    greeting?: number | 'random' | null;
+}
+
+/** A message of a prompt. */
+export interface PromptMessage {
+    /** Whose it is. */
+    role: 'system' | 'user' | 'assistant';
+    /** The text. */
+    text: string;
+}
+
+/** A part of a prompt. */
+export interface PromptPart {
+    /** Its name: system, persona, profile, mood, boundaries, lore, blocks, memories, examples, limits, transcript, post_history. */
+    part: string;
+    /** Its estimated tokens. */
+    tokens: number;
+    /** Its text; empty for lore and transcript, which stand in several places. */
+    text: string;
+}
+
+/** The very prompt that a turn would send. */
+export interface Preview {
+    /** The messages as the engine would get them. */
+    messages: PromptMessage[];
+    /** What they are made of. */
+    parts: PromptPart[];
+    /** Estimated tokens of all. */
+    tokens: number;
+    /** How many there may be. */
+    budget: number;
+    /** What lorebooks gave, and why. */
+    lore: LoreHit[];
 }
 
 /** A persona to begin with. */
@@ -1512,6 +1556,8 @@ export interface EventData {
         usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number } | null;
         /** The turn's waterfall, milliseconds a step. */
         timings: Record<string, number>;
+        /** How many words to avoid were replaced by a mark. */
+        withheld?: number;
         /** What memory gave the turn, and why. */
         recalled: Recalled[];
         /** What lorebooks gave the turn, and why. */
