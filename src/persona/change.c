@@ -141,6 +141,7 @@ void personas_add(struct personas *ps, struct personas_op *op)
 {
     struct deed *d = deed_new(ps, op);
     d->persona = persona_copy(op->arena, op->given);
+    persona_mark_imported(d->persona);
     write_new(d);
 }
 
