@@ -26,7 +26,7 @@ $(OUT)/llama/%.o: llama/%.c build/llama/.stamp | $(GENERATED_HEADERS)
 
 $(LLAMA_CHILD): $(LLAMA_OBJECTS) $(LIBRARY)
 	@$(if $(V),,echo "  link  $@")
-	$(Q)$(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LDLIBS) -ldl
+	$(Q)$(CC) $(LDFLAGS) -Wl,--as-needed,-rpath,'$$ORIGIN' -o $@ $^ $(LDLIBS) -ldl
 
 $(LLAMA_FACE): llama/chat_face.cpp llama/chat_face.h build/llama/.stamp
 	@$(if $(V),,echo "  c++   $<")
