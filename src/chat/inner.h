@@ -20,7 +20,8 @@ struct chat_parser {
     enum err (*finish)(void *state, struct error *e);
     void (*close)(void *state);
 };
-extern const struct chat_parser chat_sillytavern, chat_text, chat_openai, chat_own, chat_zip;
+extern const struct chat_parser chat_reads_sillytavern, chat_reads_text, chat_reads_openai, chat_reads_own,
+    chat_reads_zip;
 
 struct chat_reader {
     struct chat_options options;

@@ -498,4 +498,4 @@ static enum err finish_openai(void *state, struct error *e)
     return err ? err : o->err;
 }
 
-const struct chat_parser chat_openai = {open_openai, feed_openai, finish_openai, close_openai};
+const struct chat_parser chat_reads_openai = {open_openai, feed_openai, finish_openai, close_openai};

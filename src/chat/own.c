@@ -171,4 +171,4 @@ static enum err finish_own(void *state, struct error *e)
     return err;
 }
 
-const struct chat_parser chat_own = {open_own, feed_own, finish_own, close_own};
+const struct chat_parser chat_reads_own = {open_own, feed_own, finish_own, close_own};

@@ -176,13 +176,14 @@ static enum chat_format sniff(struct str s)
 
 static enum err choose(struct chat_reader *r, struct error *e)
 {
-    static const struct chat_parser *const parsers[CHAT_FORMATS] = {[CHAT_SILLYTAVERN] = &chat_sillytavern,
-                                                                    [CHAT_TEXT] = &chat_text,
-                                                                    [CHAT_OPENAI] = &chat_openai,
-                                                                    [CHAT_EIDOLON] = &chat_own};
+    static const struct chat_parser *const parsers[CHAT_FORMATS] = {[CHAT_SILLYTAVERN] =
+                                                                        &chat_reads_sillytavern,
+                                                                    [CHAT_TEXT] = &chat_reads_text,
+                                                                    [CHAT_OPENAI] = &chat_reads_openai,
+                                                                    [CHAT_EIDOLON] = &chat_reads_own};
     struct str s = buf_str(&r->head);
     if (str_starts(s, STR("PK\x03\x04")) && !r->of) {
-        r->parser = &chat_zip;
+        r->parser = &chat_reads_zip;
     } else {
         if (str_starts(s, STR("\xFF\xFE")) || str_starts(s, STR("\xFE\xFF")) ||
             memchr(s.p ? s.p : "", '\0', s.n))

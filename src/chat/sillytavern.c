@@ -174,4 +174,4 @@ static enum err finish_tavern(void *state, struct error *e)
     return chat_lines_end(&t->lines, t->r, take_line, t, e);
 }
 
-const struct chat_parser chat_sillytavern = {open_tavern, feed_tavern, finish_tavern, close_tavern};
+const struct chat_parser chat_reads_sillytavern = {open_tavern, feed_tavern, finish_tavern, close_tavern};

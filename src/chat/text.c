@@ -228,4 +228,4 @@ static enum err finish_text(void *state, struct error *e)
     return err ? err : finish_message(t, e);
 }
 
-const struct chat_parser chat_text = {open_text, feed_text, finish_text, close_text};
+const struct chat_parser chat_reads_text = {open_text, feed_text, finish_text, close_text};

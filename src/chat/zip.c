@@ -282,4 +282,4 @@ static enum err finish_zip(void *state, struct error *e)
     return ERR_OK;
 }
 
-const struct chat_parser chat_zip = {open_zip, feed_zip, finish_zip, close_zip};
+const struct chat_parser chat_reads_zip = {open_zip, feed_zip, finish_zip, close_zip};
