@@ -183,6 +183,7 @@ static void talk(struct chat *c)
         take_line(c, buf_str(&text));
     }
     view_draw(c, true);
+    fflush(stdout);
     term_write(STDOUT_FILENO, STR("\n"));
 }
 

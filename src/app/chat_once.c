@@ -143,7 +143,7 @@ static void on_end(void *arg, int status, const struct error *e)
 static void cancel(struct once *o)
 {
     CLEANUP_BUF struct buf path = BUF_INIT;
-    for (int signal; (signal = client_signal(o->chat->act.client));) {
+    while (client_signal(o->chat->act.client)) {
     }
     if (o->turn[0]) {
         buf_printf(&path, "/api/rooms/%s/turns/%s/cancel", o->chat->room->id, o->turn);

@@ -373,11 +373,11 @@ void view_draw(struct chat *c, bool now)
         return;
     unsigned rows = term_rows();
     render_live(c, &live, rows > ROWS_KEPT + ROWS_LEAST ? rows - ROWS_KEPT : ROWS_LEAST);
-    line_hide(c->line);
+    line_hide(c->line, &out);
     take_off(c, &out);
     buf_add(&out, buf_str(&c->said));
     buf_add(&out, buf_str(&live));
-    term_write(STDOUT_FILENO, buf_str(&out));
+    fwrite(out.p, 1, out.n, stdout);
     c->live_rows = (unsigned)count_lines(buf_str(&live));
     buf_clear(&c->said);
     c->changed = false;
@@ -394,7 +394,7 @@ void view_take_line(struct chat *c, struct str text)
     if (rows)
         buf_printf(&out, "\033[%uA", rows);
     take_off(c, &out);
-    term_write(STDOUT_FILENO, buf_str(&out));
+    fwrite(out.p, 1, out.n, stdout);
     c->changed = true;
     if (text.n)
         view_message(c, STR_NONE, STR_NONE, text, true);

@@ -9,7 +9,7 @@ enum { SIGNALS_MAX = 16, PUMP_LONG_MS = 60000, FDS_MAX = 8 };
 
 struct transfer {
     struct client *client;
-    struct transfer *next, **link;
+    struct transfer *next;
     CURL *easy;
     struct curl_slist *headers;
     char *body;
@@ -44,11 +44,20 @@ struct client *client_new(const struct client_options *options)
     return c;
 }
 
+/* Takes it out of the list; false: it is not in it. */
+static bool take_out(struct client *c, const struct transfer *t)
+{
+    for (struct transfer **at = &c->transfers; *at; at = &(*at)->next) {
+        if (*at == t) {
+            *at = t->next;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void transfer_free(struct transfer *t)
 {
-    *t->link = t->next;
-    if (t->next)
-        t->next->link = t->link;
     curl_multi_remove_handle(t->client->multi, t->easy);
     curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
@@ -56,12 +65,20 @@ static void transfer_free(struct transfer *t)
     free(t);
 }
 
+static void transfer_drop(struct transfer *t)
+{
+    if (take_out(t->client, t))
+        transfer_free(t);
+}
+
 void client_free(struct client *c)
 {
     if (!c)
         return;
-    while (c->transfers)
-        transfer_free(c->transfers);
+    for (struct transfer *t = c->transfers, *next; t; t = next) {
+        next = t->next;
+        transfer_free(t);
+    }
     curl_multi_cleanup(c->multi);
     if (c->signal_fd >= 0)
         close(c->signal_fd);
@@ -148,9 +165,6 @@ uint64_t client_start(struct client *c, const struct client_request *r, const st
     buf_printf(&url, "%s%.*s", c->url, STR_ARG(r->path));
     buf_add_char(&url, '\0');
     t->next = c->transfers;
-    t->link = &c->transfers;
-    if (t->next)
-        t->next->link = &t->next;
     c->transfers = t;
     curl_easy_setopt(t->easy, CURLOPT_URL, url.p);
     curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -173,7 +187,7 @@ uint64_t client_start(struct client *c, const struct client_request *r, const st
     uint64_t id = t->id;
     if (curl_multi_add_handle(c->multi, t->easy) == CURLM_OK)
         return id;
-    transfer_free(t);
+    transfer_drop(t);
     error_set(e, ERR_INVALID, "The request to %s could not be made; is it a URL like http://host:8080?",
               c->url);
     return 0;
@@ -183,7 +197,7 @@ void client_cancel(struct client *c, uint64_t id)
 {
     for (struct transfer *t = c->transfers; t; t = t->next) {
         if (t->id == id) {
-            transfer_free(t);
+            transfer_drop(t);
             return;
         }
     }
@@ -229,7 +243,7 @@ static bool finish(struct client *c)
         if (code != CURLE_OK)
             explain(t, code, &e);
         /* Freed before it is told, so that the callback may start and cancel as it likes. */
-        transfer_free(t);
+        transfer_drop(t);
         events->end(arg, status, code == CURLE_OK ? NULL : &e);
     }
     return some;

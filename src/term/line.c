@@ -14,7 +14,13 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { KEYS = 4096, PASTE_MARK = 6, KEY_KILL_LINE = 0x15, HISTORY_FILE_MAX = 4 << 20 };
+enum {
+    KEYS = 4096,
+    PASTE_MARK = 6,
+    KEY_KILL_LINE = 0x15,
+    HISTORY_FILE_MAX = 4 << 20,
+    OUTPUT_BUFFER = 1 << 16
+};
 #define PASTE_BEGINS STR("\033[200~")
 #define PASTE_ENDS STR("\033[201~")
 #define QUOTES STR("\"\"\"")
@@ -39,6 +45,14 @@ static struct line *self(EditLine *el)
     struct line *l = NULL;
     el_get(el, EL_CLIENTDATA, &l);
     return l;
+}
+
+/* Takes the prompt off; what is put next goes in its place. */
+static void hide(const struct line *l)
+{
+    CLEANUP_BUF struct buf out = BUF_INIT;
+    line_hide(l, &out);
+    fwrite(out.p ? out.p : "", 1, out.n, stdout);
 }
 
 /* ---- history ---- */
@@ -164,7 +178,7 @@ static void insert_paste(struct line *l)
         buf_add_char(&ends, l->paste.p[i] == '\r' ? '\n' : l->paste.p[i]);
     text_clean(&clean, buf_str(&ends));
     buf_add_char(&clean, '\0');
-    line_hide(l);
+    hide(l);
     el_insertstr(l->el, clean.p);
     line_show(l);
     buf_clear(&l->paste);
@@ -210,7 +224,7 @@ static int get_char(EditLine *el, wchar_t *to)
     struct line *l = self(el);
     if (l->preset.n) {
         buf_add_char(&l->preset, '\0');
-        line_hide(l);
+        hide(l);
         el_insertstr(el, l->preset.p);
         line_show(l);
         buf_clear(&l->preset);
@@ -278,8 +292,8 @@ static void show_candidates(struct line *l, const struct line_completions *c)
         column += width;
     }
     buf_add_char(&out, '\n');
-    line_hide(l);
-    term_write(STDOUT_FILENO, buf_str(&out));
+    hide(l);
+    fwrite(out.p, 1, out.n, stdout);
     line_show(l);
 }
 
@@ -347,6 +361,8 @@ struct line *line_new(const struct line_options *options)
     l->options = *options;
     l->options.history = options->history ? heap_cstr(str_c(options->history)) : NULL;
     l->paste.max = l->preset.max = LINE_TEXT_MAX;
+    static char output[OUTPUT_BUFFER];
+    setvbuf(stdout, output, _IOFBF, sizeof output);
     tcgetattr(STDIN_FILENO, &l->before);
     l->el = el_init("eidolon", stdin, stdout, stderr);
     l->history = history_init();
@@ -506,24 +522,23 @@ bool line_empty(const struct line *l)
     return !l->editing || info->lastchar == info->buffer;
 }
 
-void line_hide(struct line *l)
+void line_hide(const struct line *l, struct buf *to)
 {
-    CLEANUP_BUF struct buf out = BUF_INIT;
     if (!l->editing || !line_moves(l))
         return;
     const LineInfo *info = el_line(l->el);
     unsigned row = row_at(l, str_of(info->buffer, (size_t)(info->cursor - info->buffer)));
-    buf_add_char(&out, '\r');
+    buf_add_char(to, '\r');
     if (row)
-        buf_printf(&out, "\033[%uA", row);
-    buf_add(&out, STR("\033[J"));
-    term_write(STDOUT_FILENO, buf_str(&out));
+        buf_printf(to, "\033[%uA", row);
+    buf_add(to, STR("\033[J"));
 }
 
 void line_show(struct line *l)
 {
     if (l->editing && line_moves(l))
         el_set(l->el, EL_REFRESH);
+    fflush(stdout);
 }
 
 unsigned line_rows(const struct line *l)
@@ -541,7 +556,7 @@ void line_resized(struct line *l)
 {
     if (!l->editing)
         return;
-    line_hide(l);
+    hide(l);
     el_resize(l->el);
     line_show(l);
 }

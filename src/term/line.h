@@ -53,8 +53,10 @@ enum line_result line_read(struct line *l, struct str prompt, struct buf *out);
 /* Whether line_read() is waiting, and what was typed so far. */
 bool line_editing(const struct line *l);
 bool line_empty(const struct line *l);
-/* Takes the prompt and what was typed off the screen: the cursor is where the prompt began. And back. */
-void line_hide(struct line *l);
+/* Appends what takes the prompt and what was typed off the screen, the cursor where the prompt began. What is
+ * written above it goes to standard output's FILE, and line_show() puts the prompt back and flushes: so all
+ * of it reaches the terminal in one piece, and nothing flickers. */
+void line_hide(const struct line *l, struct buf *to);
 void line_show(struct line *l);
 /* How many rows of the screen the last line_read() left behind above the cursor, prompts and all. */
 unsigned line_rows(const struct line *l);
