@@ -344,5 +344,5 @@ void card_pool_stop(struct card_pool *pool)
 int card_pool_pid(struct card_pool *pool, unsigned child)
 {
     struct card_slot *s = &pool->slots[child % pool->count];
-    return s->child && s->loop == loop_self() ? child_pid(s->child) : 0;
+    return s->loop == loop_self() && s->child ? child_pid(s->child) : 0;
 }
