@@ -406,7 +406,7 @@ static enum err read_charx(struct unzip *u, struct entry *card)
 
 static enum err read_loose(struct unzip *u)
 {
-    struct card_file found;
+    struct card_file found = {0};
     struct entry *card;
     struct card_reader *r = u->r;
     enum err err = find_loose_card(u, &card, &found);
