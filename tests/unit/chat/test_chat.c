@@ -352,40 +352,39 @@ static void telegram_and_discord(void **state)
 static void openai(void **state)
 {
     (void)state;
-    assert_string_equal(read_auto(
-                            "[{\"title\":\"Porto\",\"create_time\":1699107753.5,\"mapping\":{"
-                            "\"root\":{\"id\":\"root\",\"message\":null,\"parent\":null,\"children\":[\"s\"]}"
-                            "," NODE("s", "\"root\"", "system", "", "null") "," NODE("u1", "\"s\"", "user", "hello", "1699107753") "," NODE(
-                                "a1", "\"u1\"", "assistant", "first answer",
-                                "1699107760") "," NODE("a2", "\"u1\"", "assistant", "second answer",
-                                                       "1699107770") "," NODE("u2", "\"a1\"", "user",
-                                                                              "on from the first",
-                                                                              "1699107780") "},\"current_"
-                                                                                            "node\":\"u2\","
-                                                                                            "\"gizmo_id\":"
-                                                                                            "null},\n"
-                                                                                            "{\"title\":"
-                                                                                            "\"Empty\","
-                                                                                            "\"mapping\":{}},"
-                                                                                            "\n"
-                                                                                            "{\"title\":"
-                                                                                            "\"Two\","
-                                                                                            "\"mapping\":"
-                                                                                            "{" NODE("x",
-                                                                                                     "null",
-                                                                                                     "user",
-                                                                                                     "again",
-                                                                                                     "1699200"
-                                                                                                     "000") "},\"current_node\":\"x\"}]"),
-                        "begin Porto||\n"
-                        "1<0~0 U  2023-11-04T14:22:33.000Z hello\n"
-                        "2<1~0 C ChatGPT 2023-11-04T14:22:50.000Z second answer\n"
-                        "3<1~2 C ChatGPT 2023-11-04T14:22:40.000Z first answer\n"
-                        "4<3~0 U  2023-11-04T14:23:00.000Z on from the first\n"
-                        "end\n"
-                        "begin Two||\n"
-                        "1<0~0 U  2023-11-05T16:00:00.000Z again\n"
-                        "end\n");
+    assert_string_equal(
+        read_auto(
+            "[{\"title\":\"Porto\",\"create_time\":1699107753.5,\"mapping\":{"
+            "\"root\":{\"id\":\"root\",\"message\":null,\"parent\":null,\"children\":[\"s\"]}"
+            "," NODE("s", "\"root\"", "system", "", "null") "," NODE("u1", "\"s\"", "user", "hello", "1699107753") "," NODE(
+                "a1", "\"u1\"", "assistant", "first answer",
+                "1699107760") "," NODE("a2", "\"u1\"", "assistant", "second answer",
+                                       "1699107770") "," NODE("u2", "\"a1\"", "user", "on from the first",
+                                                              "1699107780") "},\"current_"
+                                                                            "node\":\"u2\","
+                                                                            "\"gizmo_id\":"
+                                                                            "null},\n"
+                                                                            "{\"title\":"
+                                                                            "\"Empty\","
+                                                                            "\"mapping\":{}},"
+                                                                            "\n"
+                                                                            "{\"title\":"
+                                                                            "\"Two\","
+                                                                            "\"mapping\":"
+                                                                            "{" NODE("x", "null", "user",
+                                                                                     "again",
+                                                                                     "1699200"
+                                                                                     "000") "},\"current_"
+                                                                                            "node\":\"x\"}]"),
+        "begin Porto||\n"
+        "1<0~0 U  2023-11-04T14:22:33.000Z hello\n"
+        "2<1~0 C ChatGPT 2023-11-04T14:22:50.000Z second answer\n"
+        "3<1~2 C ChatGPT 2023-11-04T14:22:40.000Z first answer\n"
+        "4<3~0 U  2023-11-04T14:23:00.000Z on from the first\n"
+        "end\n"
+        "begin Two||\n"
+        "1<0~0 U  2023-11-05T16:00:00.000Z again\n"
+        "end\n");
     assert_int_equal(last_format, CHAT_OPENAI);
 }
 
