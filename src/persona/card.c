@@ -163,9 +163,9 @@ static enum err card_kind(const struct json *card, bool *flat, struct error *e)
     }
     struct str name = spec && spec->type == JSON_STRING ? spec->string : STR_NONE;
     if (str_eq(name, STR("lorebook_v3")))
-        return error_set(
-            e, ERR_NOT_IMPLEMENTED,
-            "This file is a lorebook, which this version cannot read yet; import the character's card.");
+        return error_set(e, ERR_REFUSED,
+                         "This file is a lorebook, not a character; import it among the lorebooks (POST "
+                         "/api/lorebooks/import).");
     if (spec && !str_starts(name, STR("chara_card_v")))
         return error_set(
             e, ERR_INVALID,

@@ -198,7 +198,7 @@ static void v1_cards_and_refusals(void **state)
         {"{", ERR_MALFORMED_JSON},
         {"[]", ERR_INVALID},
         {"{\"description\":\"x\"}", ERR_INVALID},
-        {"{\"spec\":\"lorebook_v3\",\"data\":{}}", ERR_NOT_IMPLEMENTED},
+        {"{\"spec\":\"lorebook_v3\",\"data\":{}}", ERR_REFUSED},
         {"{\"spec\":\"other\",\"data\":{}}", ERR_INVALID},
         {"{\"spec\":\"chara_card_v3\"}", ERR_INVALID},
         {"{\"spec\":\"chara_card_v3\",\"data\":{\"name\":5}}", ERR_INVALID},
