@@ -4,6 +4,7 @@
 #include "api/providers.h"
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "engine/llama.h"
 #include "memory/memory.h"
 
 static void part_set(struct part *part, const char *name, enum part_status status, const char *detail)
@@ -72,7 +73,7 @@ void handle_health_ready(struct call *call)
 
 void handle_health_check(struct call *call)
 {
-    struct part parts[HEALTH_PARTS], voice;
+    struct part parts[HEALTH_PARTS], voice, models;
     bool ok = health_parts(call->api, parts);
     CLEANUP_BUF struct buf b = BUF_INIT;
     struct jw w = JW(&b);
@@ -88,6 +89,11 @@ void handle_health_check(struct call *call)
     part_set(&voice, "voice", PART_DEGRADED, "No voice is built in yet.");
     jw_key(&w, STR("voice"));
     health_part_write(&w, &voice);
+    part_set(&models, "models", PART_OK, "");
+    if (call->api->parts.llama)
+        llama_health(call->api->parts.llama, models.detail, sizeof models.detail);
+    jw_key(&w, STR("models"));
+    health_part_write(&w, &models);
     jw_key(&w, STR("store"));
     health_part_write(&w, &parts[0]);
     write_parts(&w, parts);

@@ -93,7 +93,7 @@ void llama_embed_cancel(struct llama *llama, uint64_t id) LOOP;
 
 /* Prometheus' text format; any thread. */
 void llama_metrics_write(struct llama *llama, struct buf *to);
-/* One sentence about what is loaded, for the health page; any thread. True: something is wrong. */
-bool llama_health(struct llama *llama, char *to, size_t size);
+/* One sentence about what is loaded, for the health page, or nothing; any thread. */
+void llama_health(struct llama *llama, char *to, size_t size);
 
 #endif

@@ -413,9 +413,8 @@ void llama_show_settle(struct llama *host)
     }
     while (host->library_ops && (!host->probing || host->stopped)) {
         struct llama_op *op = host->library_ops;
-        host->library_ops = CONTAINER(op->msg.next, struct llama_op, msg);
-        if (!op->msg.next)
-            host->library_ops = NULL;
+        struct msg *next = op->msg.next;
+        host->library_ops = next ? CONTAINER(next, struct llama_op, msg) : NULL;
         library_answer(host, op);
     }
 }
@@ -547,7 +546,7 @@ void llama_metrics_write(struct llama *host, struct buf *to)
     pthread_mutex_unlock(&host->lock);
 }
 
-bool llama_health(struct llama *host, char *to, size_t size)
+void llama_health(struct llama *host, char *to, size_t size)
 {
     unsigned loaded = 0;
     double memory = 0;
@@ -561,5 +560,4 @@ bool llama_health(struct llama *host, char *to, size_t size)
         snprintf(to, size, "%u model%s loaded, %.2f GB.", loaded, loaded == 1 ? "" : "s", memory / 1e9);
     else if (size)
         to[0] = '\0';
-    return false;
 }

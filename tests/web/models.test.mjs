@@ -59,7 +59,8 @@ test('junk shows its sentence; a download its progress, its wait and its failure
     const page = await openPage(browser, server);
     await page.goto('/models');
     await page.locator('[data-model="junk"]').getByText(/is no GGUF model/).waitFor();
-    await page.locator('[data-model="Embedder"]').getByText(/Makes embeddings/).waitFor();
+    await page.locator('[data-model="Embedder"]').getByRole('button', { name: 'Use for embeddings' }).click();
+    await page.locator('[data-model="Embedder"]').getByText(/Makes the embeddings/).waitFor();
     await page.getByLabel('An address').fill(`${files.url}/always-stall/Slow.gguf`);
     await page.getByRole('button', { name: 'Get it' }).click();
     const slow = page.locator('[data-pull="Slow"]');

@@ -2,7 +2,7 @@
 // be done to each.
 import { get, send } from './api';
 import { app } from './app.svelte';
-import type { CatalogueModel, Engine, List, LocalModel, ModelCatalogue, ModelLibrary, PersonaSummary, Pull } from './generated/types';
+import type { CatalogueModel, ConfigList, Engine, List, LocalModel, ModelCatalogue, ModelLibrary, PersonaSummary, Pull } from './generated/types';
 import type { WholePersona } from './shapes';
 
 const BUSY_MS = 1_000;
@@ -20,6 +20,7 @@ export class Models {
     pulls = $state<Pull[]>([]);
     library = $state<ModelLibrary | null>(null);
     catalogue = $state<ModelCatalogue | null>(null);
+    embedding = $state('');
     loaded = $state(false);
     /* Downloads after which everybody shall speak with the model, by id. */
     private wished = new Set<string>();
@@ -33,11 +34,22 @@ export class Models {
         void app.attempt(async () => {
             [this.library, this.catalogue] = await Promise.all([get<ModelLibrary>('/api/models/library'), get<ModelCatalogue>('/api/models/catalogue')]);
         });
+        void this.lookAtSettings();
         void this.look();
         return () => {
             this.stopped = true;
             clearTimeout(this.timer);
         };
+    }
+
+    private async lookAtSettings(): Promise<void> {
+        const list = await app.attempt(() => get<ConfigList>('/api/config'));
+        this.embedding = String(list?.data.find((key) => key.key === 'llama.embedding')?.value ?? '');
+    }
+
+    async embedWith(name: string): Promise<void> {
+        await app.attempt(() => send('PUT', '/api/config', { 'llama.embedding': name }));
+        await this.lookAtSettings();
     }
 
     async look(): Promise<void> {
