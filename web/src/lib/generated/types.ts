@@ -1104,6 +1104,8 @@ export interface Health {
     engine: string;
     /** Speech. */
     voice: PartState;
+    /** What is loaded of the models on this machine. */
+    models: PartState;
     /** The store. */
     store: PartState;
     /** Each part. */
