@@ -237,3 +237,37 @@ test('the doctor looks at socket, libraries and models', () => {
     const json = JSON.parse(run(['doctor', '--json']).stdout);
     assert.ok(json.findings.every((f) => ['well', 'look', 'bad'].includes(f.verdict) && f.what && f.text));
 });
+
+test('models: pulled with a bar, listed, removed; a wrong checksum and junk are refused in words', async () => {
+    const { startFiles } = await import('../api/lib/file-server.mjs');
+    const files = await startFiles();
+    const data = makeFolder();
+    const model = (...args) =>
+        new Promise((resolve) => {
+            const child = spawn(binary, ['model', ...args, '--data', data, '--llama.pull_private=on'], { env: { PATH: process.env.PATH } });
+            const got = { out: '', err: '' };
+            child.stdout.on('data', (chunk) => (got.out += chunk));
+            child.stderr.on('data', (chunk) => (got.err += chunk));
+            child.on('exit', (code) => resolve({ ...got, code }));
+        });
+    const pulled = await model('pull', `${files.url}/good/tiny.gguf`, '--sha256', files.sum);
+    assert.equal(pulled.code, 0, pulled.err);
+    assert.match(pulled.out, /^tiny is here/);
+    assert.match((await model('list')).out, /^tiny\t\d+ KB\t/);
+    const wrong = await model('pull', `${files.url}/good/wrong.gguf`, '--sha256', files.otherSum);
+    assert.equal(wrong.code, 69);
+    assert.match(wrong.err, /^eidolon: The model was not fetched: [A-Z].*\.\n$/);
+    assert.notEqual((await model('pull', `${files.url}/junk/junk.gguf`)).code, 0);
+    assert.equal(JSON.parse((await model('list', '--json')).out).data.length, 1, 'nothing broken in place');
+    const t = new Terminal({ columns: 100 });
+    t.start(['model', 'pull', `${files.url}/slow/slow.gguf`, '--data', data, '--llama.pull_private=on']);
+    await t.until(/(running|queued) \[#*\.+\] +\d+ %/);
+    assert.equal(await t.ended(30000), 0);
+    assert.match(t.screen(), /slow is here/);
+    t.close();
+    assert.equal((await model('remove', 'tiny', '-y')).code, 0);
+    assert.equal((await model('remove', 'tiny', '-y')).code, 66);
+    await files.close?.();
+    await files.stop?.();
+    removeFolder(data);
+});
