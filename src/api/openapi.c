@@ -212,6 +212,7 @@ static const struct {
       {"fields", "\"summary\"", "Summaries rather than whole personas."},
       {"total", "boolean", "Also how many there are on all pages."},
       {"deleted", "boolean", "The deleted ones instead."}}},
+    {handle_persona_delete, {{"forget", "boolean", "Erase it and its versions for good."}}},
     {handle_versions_page, {QUERY_LIMIT, QUERY_AFTER}},
     {handle_version_diff, {{"to", "integer(1..)", "The other version; the present one when left out."}}},
     {handle_profiles_page, {QUERY_LIMIT, QUERY_AFTER}},

@@ -132,10 +132,14 @@ static void deleted(struct call *call, struct personas_op *op)
 
 void handle_persona_delete(struct call *call)
 {
+    bool forget = false;
+    if (!call_query_flag(call, "forget", &forget))
+        return;
     struct persona_deed *deed = deed_new(call, deleted);
     struct str given;
     if (http_header(call->req, "If-Match", &given))
         deed->op.if_match = arena_str(&deed->arena, given);
+    deed->op.erase = forget;
     personas_delete(call->api->parts.personas, &deed->op);
 }
 

@@ -151,7 +151,9 @@ static void join_cards(struct parts *p)
 static enum err open_organs(struct parts *p, const char *folder, struct error *e)
 {
     const struct config *config = options_config(p->options);
-    struct personas_options who = {.tenant = tenant_local(), .owner = tenant_owner()};
+    struct personas_options who = {.tenant = tenant_local(),
+                                   .owner = tenant_owner(),
+                                   .versions = (unsigned)options_config(p->options)->persona.versions};
     struct memory_options remember = {.tenant = tenant_local()};
     enum err err = personas_new(p->store, p->loops, &who, &p->personas, e);
     if (err == ERR_OK)

@@ -284,6 +284,7 @@ static void delete_found(struct deed *d)
     del->tenant = d->ps->options.tenant;
     del->id = d->persona->id;
     del->expect_version = str_empty(d->op->if_match) ? 0 : d->persona->version;
+    del->erase = d->op->erase;
     del->op.done = deleted;
     del->op.arg = d;
     store_submit(d->ps->store, &del->op);
@@ -291,7 +292,7 @@ static void delete_found(struct deed *d)
 
 void personas_delete(struct personas *ps, struct personas_op *op)
 {
-    deed_find(deed_new(ps, op), op->key, false, delete_found);
+    deed_find(deed_new(ps, op), op->key, op->erase, delete_found);
 }
 
 static void restore_found(struct deed *d)

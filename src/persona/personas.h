@@ -52,6 +52,7 @@ struct personas_op {
     void *change_arg;
     struct store_idem
         *idem;        /* create, duplicate, import: stored with the effect, its result the id; or NULL */
+    bool erase;       /* delete: for good, with its versions; one that is deleted already too */
     bool deleted;     /* get, list: also the deleted that can be restored */
     struct str after; /* list: a cursor, or empty */
     unsigned limit;   /* list: 0: 50, at most 200 */

@@ -1,5 +1,7 @@
 // Versions of personas: kept with every change, compared, restored, erased with the persona.
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
 import { errorOf } from './lib/talk.mjs';
@@ -69,6 +71,19 @@ test('restoring makes a new version, and respects If-Match', async () => {
     assert.equal(newest.note, 'Version 1 restored');
     assert.deepEqual(newest.changed, ['name', 'description', 'tags']);
     assert.equal((await request(server, 'GET', `/api/personas?find=ada&fields=summary`)).body.data[0].tagline, 'A kind friend.');
+});
+
+test('erased for good, nothing of it is left', async () => {
+    const gone = (await request(server, 'POST', '/api/personas', { name: 'Gone', description: 'Secret zanzibar.' })).body;
+    await request(server, 'PATCH', `/api/personas/${gone.id}`, { description: 'Nothing.' });
+    await request(server, 'DELETE', `/api/personas/${gone.id}`);
+    assert.equal((await request(server, 'DELETE', `/api/personas/${gone.id}?forget=true`)).status, 204);
+    errorOf(await request(server, 'GET', `/api/personas/${gone.id}/versions`), 404);
+    errorOf(await request(server, 'POST', `/api/personas/${gone.id}/restore`), 404);
+    for (const file of ['store.db', 'store.db-wal']) {
+        const bytes = existsSync(join(server.data, file)) ? readFileSync(join(server.data, file)) : Buffer.alloc(0);
+        assert.equal(bytes.includes('zanzibar'), false, file);
+    }
 });
 
 test('what is not there is said', async () => {
