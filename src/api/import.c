@@ -39,6 +39,7 @@ struct upload {
 enum { FIELD_PERSONA, FIELD_TITLE, FIELD_FORMAT, FIELD_USER, FIELD_ZONE, FIELD_NAME, FIELDS };
 static const char *const field_names[FIELDS] = {"persona", "title", "format", "user", "zone", "name"};
 
+static void import_free(struct import *i) LOOP;
 static void import_free(struct import *i)
 {
     timer_close(&i->timer);

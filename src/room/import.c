@@ -33,7 +33,7 @@ struct str room_import_name(struct arena *a, struct id room)
     return arena_printf(a, IMPORTING "%s", id_text(room).c);
 }
 
-static bool still_importing(struct room *room, struct room_op *op)
+static LOOP bool still_importing(struct room *room, struct room_op *op)
 {
     if (room_importing(room))
         return true;
