@@ -373,17 +373,30 @@ static void insert_lore(struct work *w)
     out->count = count;
 }
 
+struct macro_values prompt_macros(const struct prompt_input *in)
+{
+    struct macro_values v = {.persona = in->persona,
+                             .user = in->user,
+                             .mood = in->mood,
+                             .who = in->profile,
+                             .now_ms = in->now_ms,
+                             .utc_offset_min = in->utc_offset_min,
+                             .pick_seed = in->pick_seed};
+    for (size_t i = 0; i < in->turn_count; i++) {
+        const struct prompt_turn *t = &in->turns[i];
+        *(t->self ? &v.said_self : &v.said_user) = t->text;
+        v.said_last = t->text;
+    }
+    v.idle_ms = in->heard_before_ms ? clock_gap_ms(in->heard_before_ms, in->now_ms) : -1;
+    return v;
+}
+
 void persona_compose(struct arena *a, const struct prompt_input *in, struct prompt *out)
 {
     struct work w = {.arena = a, .in = in, .out = out};
     size_t budget = in->budget_tokens ? in->budget_tokens : PROMPT_BUDGET;
     *out = (struct prompt){0};
-    w.values = (struct macro_values){.persona = in->persona,
-                                     .user = in->user,
-                                     .mood = in->mood,
-                                     .now_ms = in->now_ms,
-                                     .utc_offset_min = in->utc_offset_min,
-                                     .pick_seed = in->pick_seed};
+    w.values = prompt_macros(in);
     write_fixed(&w);
     struct str newest = fit_fixed(&w, budget);
     add_lore(&w);
@@ -412,13 +425,7 @@ void persona_compose(struct arena *a, const struct prompt_input *in, struct prom
 
 struct str persona_greeting_fill(struct arena *a, const struct prompt_input *in, struct str text)
 {
-    const struct persona *p = in->persona;
-    struct macro_values values = {.persona = p,
-                                  .user = in->user,
-                                  .mood = in->mood,
-                                  .now_ms = in->now_ms,
-                                  .utc_offset_min = in->utc_offset_min,
-                                  .pick_seed = in->pick_seed};
+    struct macro_values values = prompt_macros(in);
     return macro_expand(a, text, &values);
 }
 

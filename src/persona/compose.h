@@ -57,6 +57,7 @@ struct prompt_input {
     struct lore_result *lore; /* what lorebooks gave (lore.h), or NULL; what has no room is marked in it */
     struct str instruction;   /* an extra closing instruction (the mind's: "open a conversation about …") */
     int64_t now_ms;
+    int64_t heard_before_ms; /* when the person spoke before the newest message; 0: unknown */
     int utc_offset_min;
     uint64_t pick_seed;   /* id_hash of the room */
     size_t budget_tokens; /* 0: PROMPT_BUDGET */
@@ -108,6 +109,10 @@ void persona_compose(struct arena *a, const struct prompt_input *in, struct prom
  */
 size_t compose_tokens(struct str text);
 enum { PROMPT_MESSAGE_TOKENS = 4 };
+
+struct macro_values; /* macro.h */
+/* What macros say in this prompt. */
+struct macro_values prompt_macros(const struct prompt_input *in);
 
 /* The greeting with its macros filled in; alternate greetings by number (0 is `greeting`). */
 struct str persona_greeting_fill(struct arena *a, const struct prompt_input *in,

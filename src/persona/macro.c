@@ -9,12 +9,14 @@
 
 #include "base/utf8.h"
 
+#include <stdio.h>
 #include <time.h>
 
 struct expansion {
     const struct macro_values *values;
     struct buf out;
     unsigned fields; /* bit per field being expanded now: none brings in itself */
+    bool trim;       /* {{trim}} was met: line ends around it go */
     size_t *work;    /* bytes that may still be looked at, in this expansion and those within */
 };
 
@@ -149,25 +151,163 @@ static void put_reversed(struct expansion *x, struct str s)
     }
 }
 
+static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
+                                     "July",    "August",   "September", "October", "November", "December"};
+static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                   "Thursday", "Friday", "Saturday"};
+
+static bool clock_at(const struct expansion *x, int64_t offset_min, struct tm *tm)
+{
+    time_t now = (time_t)(x->values->now_ms / 1000 + offset_min * 60);
+    return gmtime_r(&now, tm) != NULL;
+}
+
+/* {{time_UTC+2}}: hours from Greenwich. */
+static bool utc_offset(struct str name, int64_t *offset_min)
+{
+    static const struct str lead = STR_INIT("time_UTC");
+    int64_t hours = 0;
+    if (!starts_i(name, lead))
+        return false;
+    struct str rest = str_from(name, lead.n);
+    if (rest.n && rest.p[0] == '+')
+        rest = str_from(rest, 1);
+    if ((rest.n && !str_to_i64(rest, &hours)) || hours < -24 || hours > 24)
+        return false;
+    *offset_min = hours * 60;
+    return true;
+}
+
 static bool put_clock(struct expansion *x, struct str name)
 {
-    static const char *const months[] = {"January",   "February", "March",    "April",
-                                         "May",       "June",     "July",     "August",
-                                         "September", "October",  "November", "December"};
-    static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                       "Thursday", "Friday", "Saturday"};
-    time_t now = (time_t)(x->values->now_ms / 1000 + (int64_t)x->values->utc_offset_min * 60);
     struct tm tm;
-    if (!gmtime_r(&now, &tm))
+    int64_t offset = x->values->utc_offset_min;
+    bool elsewhere = utc_offset(name, &offset);
+    if (!clock_at(x, offset, &tm))
         return false;
-    if (str_ieq(name, STR("time")))
+    if (elsewhere || str_ieq(name, STR("time")) || str_ieq(name, STR("isotime")))
         buf_printf(&x->out, "%02d:%02d", tm.tm_hour, tm.tm_min);
     else if (str_ieq(name, STR("date")))
         buf_printf(&x->out, "%d %s %d", tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900);
+    else if (str_ieq(name, STR("isodate")))
+        buf_printf(&x->out, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
     else if (str_ieq(name, STR("weekday")))
         buf_add(&x->out, str_c(days[tm.tm_wday]));
     else
         return false;
+    return true;
+}
+
+/* Moment's letters, those that cards use; everything else as it is. */
+static size_t put_format_piece(struct buf *out, struct str s, const struct tm *tm)
+{
+    int hour = tm->tm_hour % 12 ? tm->tm_hour % 12 : 12;
+    const struct {
+        struct str token;
+        const char *format;
+        int value;
+        const char *word;
+    } pieces[] = {
+        {STR("YYYY"), "%04d", tm->tm_year + 1900, NULL},
+        {STR("YY"), "%02d", tm->tm_year % 100, NULL},
+        {STR("MMMM"), "%s", 0, months[tm->tm_mon]},
+        {STR("MMM"), "%.3s", 0, months[tm->tm_mon]},
+        {STR("MM"), "%02d", tm->tm_mon + 1, NULL},
+        {STR("M"), "%d", tm->tm_mon + 1, NULL},
+        {STR("DD"), "%02d", tm->tm_mday, NULL},
+        {STR("D"), "%d", tm->tm_mday, NULL},
+        {STR("dddd"), "%s", 0, days[tm->tm_wday]},
+        {STR("ddd"), "%.3s", 0, days[tm->tm_wday]},
+        {STR("HH"), "%02d", tm->tm_hour, NULL},
+        {STR("H"), "%d", tm->tm_hour, NULL},
+        {STR("hh"), "%02d", hour, NULL},
+        {STR("h"), "%d", hour, NULL},
+        {STR("mm"), "%02d", tm->tm_min, NULL},
+        {STR("ss"), "%02d", tm->tm_sec, NULL},
+        {STR("A"), "%s", 0, tm->tm_hour < 12 ? "AM" : "PM"},
+        {STR("a"), "%s", 0, tm->tm_hour < 12 ? "am" : "pm"},
+    };
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        if (!str_starts(s, pieces[i].token))
+            continue;
+        char text[32];
+        if (pieces[i].word)
+            buf_add(out, str_sub(str_c(pieces[i].word), 0, pieces[i].format[1] == '.' ? 3 : SIZE_MAX));
+        else if (pieces[i].format[1] == '0')
+            buf_add(out, str_of(text, (size_t)snprintf(text, sizeof text, "%0*d", pieces[i].format[2] - '0',
+                                                       pieces[i].value)));
+        else
+            buf_add(out, str_of(text, (size_t)snprintf(text, sizeof text, "%d", pieces[i].value)));
+        return pieces[i].token.n;
+    }
+    buf_add_char(out, s.p[0]);
+    return 1;
+}
+
+static bool put_format(struct expansion *x, struct str format)
+{
+    struct tm tm;
+    if (!clock_at(x, x->values->utc_offset_min, &tm))
+        return false;
+    for (size_t i = 0; i < format.n;)
+        i += put_format_piece(&x->out, str_from(format, i), &tm);
+    return true;
+}
+
+static void put_idle(struct expansion *x)
+{
+    static const struct {
+        const char *one, *many;
+        int64_t seconds;
+    } units[] = {{"a year", "years", 365 * 86400},
+                 {"a month", "months", 30 * 86400},
+                 {"a day", "days", 86400},
+                 {"an hour", "hours", 3600},
+                 {"a minute", "minutes", 60}};
+    int64_t seconds = x->values->idle_ms / 1000;
+    if (x->values->idle_ms < 0 || seconds < 60) {
+        buf_add(&x->out, x->values->idle_ms < 0 ? STR("just now") : STR("a few seconds"));
+        return;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        int64_t n = seconds / units[i].seconds;
+        if (n == 0)
+            continue;
+        if (n == 1)
+            buf_add(&x->out, str_c(units[i].one));
+        else
+            buf_printf(&x->out, "%lld %s", (long long)n, units[i].many);
+        return;
+    }
+}
+
+/* What people said goes in as it is. */
+static bool put_said(struct expansion *x, struct str name)
+{
+    const struct macro_values *v = x->values;
+    if (str_ieq(name, STR("input")) || str_ieq(name, STR("lastUserMessage")))
+        buf_add(&x->out, v->said_user);
+    else if (str_ieq(name, STR("lastCharMessage")))
+        buf_add(&x->out, v->said_self);
+    else if (str_ieq(name, STR("lastMessage")))
+        buf_add(&x->out, v->said_last);
+    else if (str_ieq(name, STR("persona")))
+        buf_add(&x->out, v->who);
+    else
+        return false;
+    return true;
+}
+
+static bool put_layout(struct expansion *x, struct str name)
+{
+    if (str_ieq(name, STR("newline")))
+        buf_add_char(&x->out, '\n');
+    else if (str_ieq(name, STR("trim")))
+        x->trim = true;
+    else if (str_ieq(name, STR("idle_duration")))
+        put_idle(x);
+    else
+        return str_ieq(name, STR("noop"));
     return true;
 }
 
@@ -209,7 +349,8 @@ static bool put_value(struct expansion *x, const struct call *c, unsigned depth)
     else if (str_ieq(c->name, STR("mood")))
         buf_add(&x->out, or_else(x->values->mood, STR("calm")));
     else
-        return put_clock(x, c->name) || put_field(x, c->name, depth);
+        return put_layout(x, c->name) || put_said(x, c->name) || put_clock(x, c->name) ||
+               put_field(x, c->name, depth);
     return true;
 }
 
@@ -245,6 +386,11 @@ static bool put_macro(struct expansion *x, struct str inner, uint64_t place, uns
 {
     if (str_starts(str_trim(inner), STR("//")))
         return true;
+    static const struct str format = STR_INIT("datetimeformat "), roll = STR_INIT("roll ");
+    if (starts_i(str_trim(inner), format))
+        return put_format(x, str_trim(str_from(str_trim(inner), format.n)));
+    if (starts_i(str_trim(inner), roll))
+        return put_roll(x, str_from(str_trim(inner), roll.n));
     struct call c = {.place = place};
     size_t colon = str_find_char(inner, ':');
     c.has_arg = colon != SIZE_MAX;
@@ -304,6 +450,13 @@ static void expand(struct expansion *x, struct str text, unsigned depth)
             continue;
         }
         i += used;
+        if (x->trim) {
+            while (x->out.n && (x->out.p[x->out.n - 1] == '\n' || x->out.p[x->out.n - 1] == '\r'))
+                x->out.n--;
+            while (i < text.n && (text.p[i] == '\n' || text.p[i] == '\r'))
+                i++;
+            x->trim = false;
+        }
         plain = i;
     }
     buf_add(&x->out, str_from(text, plain));

@@ -49,11 +49,6 @@ void persona_mark_imported(struct persona *p)
         p->content.adult = ADULT_BY_TAGS;
 }
 
-struct str persona_called(const struct persona *p)
-{
-    return str_empty(p->nickname) ? p->name : p->nickname;
-}
-
 struct str persona_etag(struct arena *a, const struct persona *p)
 {
     return arena_printf(a, "\"%llu\"", (unsigned long long)p->version);

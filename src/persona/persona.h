@@ -106,7 +106,10 @@ void persona_init(struct persona *p);
 /* A deep copy into `a`. */
 struct persona *persona_copy(struct arena *a, const struct persona *p);
 /* What the persona is called in a room: the nickname, else the name. */
-struct str persona_called(const struct persona *p);
+static inline struct str persona_called(const struct persona *p)
+{
+    return str_empty(p->nickname) ? p->name : p->nickname;
+}
 
 /* Whether it is for adults: it says so, or it says nothing and one of its tags does (nsfw, 18+, adult, …). */
 bool persona_is_adult(const struct persona *p);

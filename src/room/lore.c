@@ -151,12 +151,7 @@ static void give_hints(struct turn *turn)
 void turn_lore(struct turn *turn, struct prompt_input *prompt)
 {
     const struct config *config = rooms_config(turn->room->home->rooms);
-    struct macro_values values = {.persona = prompt->persona,
-                                  .user = prompt->user,
-                                  .mood = prompt->mood,
-                                  .now_ms = prompt->now_ms,
-                                  .utc_offset_min = prompt->utc_offset_min,
-                                  .pick_seed = prompt->pick_seed};
+    struct macro_values values = prompt_macros(prompt);
     struct lore_message *messages = arena_array(&turn->arena, struct lore_message, prompt->turn_count);
     for (size_t i = 0; i < prompt->turn_count; i++) {
         const struct prompt_turn *t = &prompt->turns[i];

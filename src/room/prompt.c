@@ -56,6 +56,8 @@ static LOOP void fill_turns(struct turn *turn, struct prompt_input *in, struct s
         /* The room may let go of old messages while the engine still reads. */
         struct str name = arena_str(&turn->arena, s->name), text = arena_str(&turn->arena, s->text);
         turns[i] = (struct prompt_turn){.seq = s->seq, .self = self, .name = name, .text = text};
+        if (i + 1 < count && s->author_type == AUTHOR_USER)
+            in->heard_before_ms = s->at_ms;
         hints[i] = (struct scripted_turn){
             .author = self                             ? SCRIPTED_SELF
                       : id_eq(s->author, turn->person) ? SCRIPTED_PERSON

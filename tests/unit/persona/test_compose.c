@@ -38,6 +38,16 @@ static void fills_macros(void **state)
         {"{{{{char}}}}", "{{Mia}}"},
         {"{{personality}}", "like Mia bakes."},
         {"{{time}} {{date}} {{weekday}}", "00:30 22 November 2026 Sunday"},
+        {"{{isotime}} {{isodate}} {{time_UTC-3}} {{time_UTC+x}}", "00:30 2026-11-22 20:30 {{time_UTC+x}}"},
+        {"{{datetimeformat dddd, D. MMMM YYYY HH:mm}} {{datetimeformat YY-MM-DD h:mm A, MMM ddd}}",
+         "Sunday, 22. November 2026 00:30 26-11-22 12:30 AM, Nov Sun"},
+        {"a{{newline}}b{{noop}}c", "a\nbc"},
+        {"one\n\n{{trim}}\r\n\ntwo", "onetwo"},
+        {"{{input}}|{{lastMessage}}|{{lastUserMessage}}|{{lastCharMessage}}",
+         "{{char}}?|Yes.|{{char}}?|Yes."},
+        {"{{idle_duration}} {{persona}}", "3 hours a sailor"},
+        {"{{getvar::x}}{{setvar::x::1}}", "{{getvar::x}}{{setvar::x::1}}"},
+        {"{{roll 1d1}}", "1"},
         {"{{mood}} {{original}}", "calm base of Mia"},
         {"1 < 2 <b> {x}", "1 < 2 <b> {x}"},
         {"{{reverse:{{user}}}}", "anA"},
@@ -46,6 +56,11 @@ static void fills_macros(void **state)
     struct macro_values v = {.persona = &p,
                              .user = STR("Ana"),
                              .original = STR("base of {{char}}"),
+                             .who = STR("a sailor"),
+                             .said_user = STR("{{char}}?"),
+                             .said_self = STR("Yes."),
+                             .said_last = STR("Yes."),
+                             .idle_ms = 3 * 3600 * 1000 + 5000,
                              .now_ms = 1795303800000, /* 2026-11-21T23:30Z */
                              .utc_offset_min = 60};
     struct arena a = ARENA_INIT;
