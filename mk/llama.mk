@@ -28,6 +28,15 @@ $(LLAMA_CHILD): $(LLAMA_OBJECTS) $(LIBRARY)
 	@$(if $(V),,echo "  link  $@")
 	$(Q)$(CC) $(LDFLAGS) -Wl,--as-needed,-rpath,'$$ORIGIN' -o $@ $^ $(LDLIBS) -ldl
 
+# ASan has to see libstdc++ from the start, or exceptions of the libraries loaded later end the process.
+ifeq ($(VARIANT),asan)
+$(LLAMA_CHILD): LDLIBS += -Wl,--no-as-needed -lstdc++
+endif
+
+build/asan/lib/eidolon-llama: build/asan/llama/eidolon-llama
+	@mkdir -p $(@D) && cd $(@D) && ln -sf ../../lib/*.so .
+	@cp $< $@.new && mv $@.new $@
+
 $(LLAMA_FACE): llama/chat_face.cpp llama/chat_face.h build/llama/.stamp
 	@$(if $(V),,echo "  c++   $<")
 	$(Q)g++ -std=gnu++17 -O2 -g1 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -fstack-protector-strong -Illama \
@@ -58,8 +67,12 @@ build/eidolon: | llama
 BENCHES += bench-llama
 EXTRA_SUITES += test-llama
 
+# Twice: as it is shipped, and with the address and undefined behaviour sanitizers (it ends by _exit, so leaks are not asked).
 test-llama: build/eidolon build/release/tools/make_gguf
-	@if [ -e build/lib/eidolon-llama ]; then node --test tests/llama/*.test.mjs; \
+	@if [ -e build/lib/eidolon-llama ]; then \
+	    node --test tests/llama/*.test.mjs && \
+	    $(MAKE) --no-print-directory VARIANT=asan build/asan/lib/eidolon-llama && \
+	    EIDOLON_LLAMA=build/asan/lib/eidolon-llama node --test tests/llama/*.test.mjs; \
 	else echo "SKIPPED: build/lib/eidolon-llama is not there, since npm could not give llama.cpp"; fi
 
 bench-llama: build/eidolon llama-server build/release/tools/make_gguf

@@ -262,7 +262,7 @@ describe('many at once', { skip: missing }, () => {
 
     test('more than there are sequences wait their turn, and one key does not push others back', async () => {
         const order = [];
-        const ask = (key, i) => at.child.generate(asked(`${key} ${i}`, { max_tokens: 60, seed: i }, { key })).then((r) => (order.push(key), r));
+        const ask = (key, i) => at.child.generate(asked(`${key} ${i}`, { max_tokens: 300, seed: i }, { key })).then((r) => (order.push(key), r));
         const greedy = Array.from({ length: 24 }, (_, i) => ask('greedy', i));
         const modest = ask('modest', 1);
         assert.ok((await Promise.all([...greedy, modest])).every((r) => r.ev === 'end'));
