@@ -33,12 +33,12 @@ const blend = (from, to, share) => from.map((value, i) => value + (to[i] - value
 /** A painted PNG, 2:3, in the colours of `hue`: a sun over three ridges. */
 export function picture(hue = 0, { width = 200, height = 300, chunks = [] } = {}) {
     const rows = Buffer.alloc(height * (1 + width * 3));
-    const ridge = (x, i) => 0.56 + i * 0.13 + 0.05 * Math.sin(x * (5 + i * 2) + hue * 0.05 + i * 2) + 0.025 * Math.sin(x * 17 + hue * 0.11 + i);
+    const ridge = (x, i) => 0.4 + i * 0.15 + 0.05 * Math.sin(x * (5 + i * 2) + hue * 0.05 + i * 2) + 0.025 * Math.sin(x * 17 + hue * 0.11 + i);
     for (let y = 0; y < height; y++)
         for (let x = 0; x < width; x++) {
             const [u, v] = [x / width, y / height];
             let pixel = blend(colour(hue + 40, 0.55, 0.34), colour(hue - 10, 0.75, 0.78), v * 1.5);
-            const sun = Math.hypot((u - 0.5 - 0.12 * Math.sin(hue)) * 0.67, v - 0.36);
+            const sun = Math.hypot((u - 0.5 - 0.12 * Math.sin(hue)) * 0.67, v - 0.25);
             pixel = blend(pixel, colour(hue - 25, 0.9, 0.88), 1.1 - sun * 3.4);
             if (sun < 0.1) pixel = blend(colour(hue - 30, 1, 0.95), pixel, (sun - 0.096) * 250);
             for (let i = 0; i < 3; i++) if (v > ridge(u, i)) pixel = blend(colour(hue + 18 + i * 14, 0.45, 0.5 - i * 0.13), colour(hue + 30 + i * 14, 0.5, 0.36 - i * 0.1), (v - ridge(u, i)) * 4);

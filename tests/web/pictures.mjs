@@ -54,6 +54,7 @@ try {
     }
     await light.goto('/personas?sort=-created');
     await light.locator('.cell .face img').nth(3).waitFor();
+    await light.mouse.move(0, 0);
     await light.waitForTimeout(900);
     await shoot(light, 'gallery');
     await light.goto('/personas/mia/prompt');
