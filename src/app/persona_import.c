@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { PARALLEL_DEFAULT = 4, PARALLEL_MOST = 64, OPEN_FOLDERS = 32, PROGRESS_MS = 100, REFUSALS_SHOWN = 20 };
+enum { PARALLEL_DEFAULT = 8, PARALLEL_MOST = 64, OPEN_FOLDERS = 32, PROGRESS_MS = 100, REFUSALS_SHOWN = 20 };
 
 struct card {
     char *path; /* or URL */
