@@ -360,8 +360,8 @@ static void local_close(struct provider *base)
 {
     on_loop();
     struct local *p = CONTAINER(base, struct local, base);
-    while (p->list) {
-        struct writing *g = p->list;
+    for (struct writing *g = p->list, *next; g; g = next) {
+        next = g->next;
         take_back(g);
         silence(g);
         release_if_over(g);
