@@ -121,8 +121,11 @@ static void local_close(struct embedder *base)
 {
     on_loop();
     struct local *local = CONTAINER(base, struct local, base);
-    while (local->list)
-        local_cancel(base, local->list->id);
+    for (struct asking *asking = local->list, *next; asking; asking = next) {
+        next = asking->next;
+        llama_embed_cancel(llama_shared(), asking->id);
+        free(asking);
+    }
     free(local);
 }
 
