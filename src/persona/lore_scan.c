@@ -91,7 +91,7 @@ static void make_views(struct lore_work *w)
 
 /* ---- finding ---- */
 
-static void enqueue(struct lore_work *w, struct lore_view *v, uint32_t use)
+void lore_enqueue(struct lore_work *w, struct lore_view *v, uint32_t use)
 {
     if (v->queued[use])
         return;
@@ -134,7 +134,7 @@ static void found(void *arg, uint32_t k, size_t end)
     else
         seen->level = (uint8_t)r->work->level;
     if (k - u->keys[LORE_PRIMARY].first < u->keys[LORE_PRIMARY].count)
-        enqueue(r->work, v, key->entry);
+        lore_enqueue(r->work, v, key->entry);
 }
 
 static void read_messages(struct lore_work *w)
@@ -149,9 +149,9 @@ static void read_messages(struct lore_work *w)
             lore_automaton_read(&c->automaton, c->keys, r.text->folded, found, &r);
         }
         for (size_t k = 0; k < c->always_count; k++)
-            enqueue(w, r.view, c->always[k]);
+            lore_enqueue(w, r.view, c->always[k]);
         for (size_t k = 0; k < c->loose_count; k++)
-            enqueue(w, r.view, c->loose[k]);
+            lore_enqueue(w, r.view, c->loose[k]);
     }
 }
 
@@ -419,95 +419,6 @@ static int64_t next_delayed(const struct lore_work *w)
     return next;
 }
 
-/* ---- entries that count messages ---- */
-
-static bool find_use(struct lore_work *w, const struct lore_timed *t, struct lore_view **view, uint32_t *use,
-                     bool *book)
-{
-    *book = false;
-    for (size_t i = 0; i < w->view_count; i++) {
-        if (!str_eq(w->views[i].c->id, t->book))
-            continue;
-        *book = true;
-        for (uint32_t k = 0; k < w->views[i].c->count; k++) {
-            if (!str_eq(lore_use_of(&w->views[i], k)->entry->id, t->entry))
-                continue;
-            *view = &w->views[i];
-            *use = k;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void begin_timing(struct lore_work *w)
-{
-    struct lore_view *v;
-    uint32_t use;
-    bool book;
-    for (size_t i = 0; i < w->in->timed_count; i++) {
-        const struct lore_timed *t = &w->in->timed[i];
-        if (!find_use(w, t, &v, &use, &book))
-            continue;
-        v->timing[use] = t->sticky ? LORE_IS_STICKY : t->cooldown ? LORE_IS_COOLING : 0;
-        if (t->sticky)
-            enqueue(w, v, use);
-    }
-}
-
-/* What was counting goes on; what was taken and counts begins. */
-static void end_timing(struct lore_work *w)
-{
-    struct lore_result *r = w->out;
-    r->timed = arena_array(w->arena, struct lore_timed, w->in->timed_count + w->kept_count);
-    for (size_t i = 0; i < w->in->timed_count; i++) {
-        const struct lore_timed *t = &w->in->timed[i];
-        struct lore_view *v;
-        uint32_t use;
-        bool book;
-        bool known = find_use(w, t, &v, &use, &book);
-        if ((!t->sticky && !t->cooldown) || (book && !known))
-            continue;
-        r->timed[r->timed_count] = *t;
-        r->timed[r->timed_count].book = arena_str(w->arena, t->book);
-        r->timed[r->timed_count++].entry = arena_str(w->arena, t->entry);
-    }
-    for (size_t i = 0; i < w->view_count; i++) {
-        struct lore_view *v = &w->views[i];
-        for (uint32_t use = 0; v->c->timed && use < v->c->count; use++) {
-            const struct lore_use *u = lore_use_of(v, use);
-            if (v->state[use] != LORE_TAKEN || v->timing[use])
-                continue;
-            struct lore_timed t = {.sticky = u->decor.keep ? LORE_FOREVER : u->entry->sticky,
-                                   .cooldown = u->decor.once ? LORE_FOREVER : u->entry->cooldown};
-            if (!t.sticky && !t.cooldown)
-                continue;
-            t.book = arena_str(w->arena, v->c->id);
-            t.entry = arena_str(w->arena, u->entry->id);
-            r->timed[r->timed_count++] = t;
-        }
-    }
-}
-
-size_t lore_timed_pass(struct lore_timed *timed, size_t count, uint64_t messages)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct lore_timed t = timed[i];
-        uint64_t pass = messages;
-        if (t.sticky && t.sticky != LORE_FOREVER) {
-            uint64_t take = pass < (uint64_t)t.sticky ? pass : (uint64_t)t.sticky;
-            t.sticky -= (int64_t)take;
-            pass -= take;
-        }
-        if (!t.sticky && t.cooldown != LORE_FOREVER)
-            t.cooldown -= pass < (uint64_t)t.cooldown ? (int64_t)pass : t.cooldown;
-        if (t.sticky || t.cooldown)
-            timed[left++] = t;
-    }
-    return left;
-}
-
 /* ---- the whole ---- */
 
 static void finish(struct lore_work *w)
@@ -523,7 +434,7 @@ static void finish(struct lore_work *w)
     if (w->dropped_count)
         memcpy(r->hits + w->kept_count, w->dropped, w->dropped_count * sizeof *r->hits);
     r->tokens = w->used;
-    end_timing(w);
+    lore_end_timing(w);
 }
 
 void lore_scan(struct arena *a, const struct lore_input *in, struct lore_result *out)
@@ -537,7 +448,7 @@ void lore_scan(struct arena *a, const struct lore_input *in, struct lore_result 
     w.groups = arena_array(a, struct str, w.group_max);
     w.levels = arena_array(a, struct lore_text, LEVELS_MAX + 1);
     make_views(&w);
-    begin_timing(&w);
+    lore_begin_timing(&w);
     read_messages(&w);
     for (;;) {
         CLEANUP_BUF struct buf said = BUF_INIT;

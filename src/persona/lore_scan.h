@@ -1,5 +1,6 @@
 /*
- * One scan of lorebooks under way: shared by lore_scan.c (what matches) and lore_choose.c (what is taken).
+ * One scan of lorebooks under way: shared by lore_scan.c (what matches), lore_choose.c (what is taken)
+ * and lore_timed.c (what counts messages).
  * Everything lies in the scan's arena.
  */
 #ifndef EIDOLON_PERSONA_LORE_SCAN_H
@@ -65,6 +66,13 @@ static inline struct lore_use *lore_use_of(const struct lore_view *v, uint32_t u
 {
     return &v->c->uses[use];
 }
+
+/* The entry is worth a look, once. */
+void lore_enqueue(struct lore_work *w, struct lore_view *v, uint32_t use);
+
+/* lore_timed.c: before the first look, and when all is decided. */
+void lore_begin_timing(struct lore_work *w);
+void lore_end_timing(struct lore_work *w);
 
 /* Takes what it can of the level's candidates; what they say is appended to `said`, for the next level. */
 void lore_choose(struct lore_work *w, struct lore_candidate *list, size_t count, struct buf *said);

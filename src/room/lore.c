@@ -85,7 +85,7 @@ void room_lore_read(struct room *room, const struct event_row *row)
 /* ---- for a turn ---- */
 
 /* The newest state from before the message that the turn answers. */
-static const struct state *state_of(const struct turn *turn)
+static LOOP const struct state *state_of(const struct turn *turn)
 {
     const struct room_persona *p = room_persona(turn->room, turn->persona);
     for (size_t i = 0; p && p->lore && i < STATES; i++) {
