@@ -33,13 +33,13 @@ function tarball(name, version) {
     mkdirSync(join(folder, 'npm'), { recursive: true });
     const scratch = mkdtempSync(join(folder, 'npm', '.pack-'));
     try {
-        execFileSync('npm', ['pack', `${name}@${version}`, '--silent', '--fetch-retries=1', '--pack-destination', scratch], { ...quiet, cwd: scratch });
-        const packed = join(scratch, readdirSync(scratch)[0]);
+        execFileSync('npm', ['pack', `${name}@${version}`, '--fetch-retries=0', '--pack-destination', scratch], { ...quiet, cwd: scratch });
+        const packed = join(scratch, readdirSync(scratch).find((entry) => entry.endsWith('.tgz')));
         if (!whole(packed)) throw new Error(`${basename(packed)} is not the file that llama/package.json pins.`);
         renameSync(packed, kept);
     } catch (error) {
-        const why = (error.stderr || error.message).split('\n').find((line) => /error|not the file/i.test(line)) ?? error.message;
-        fail(`npm could not give ${name} ${version}: ${why.trim()}`);
+        const code = /npm (?:error|ERR!) code (\S+)/.exec(error.stderr ?? '')?.[1];
+        fail(`npm could not give ${name} ${version}: ${code ?? error.message.trim().split('\n').pop()}`);
     } finally {
         rmSync(scratch, { recursive: true, force: true });
     }
