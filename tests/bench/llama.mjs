@@ -45,6 +45,7 @@ class Server {
     async start(model) {
         this.port = await freePort();
         this.process = spawn(server, ['-m', model, '--host', '127.0.0.1', '--port', this.port, '-t', THREADS, '-tb', THREADS, '-np', 4, '-c', CONTEXT, '--no-warmup'].map(String), { stdio: 'ignore' });
+        process.on('exit', () => this.process.kill('SIGKILL')); // also when this bench fails
         for (let i = 0; i < 300; i++) {
             const up = await new Promise((done) => http.get({ port: this.port, path: '/health' }, (r) => (r.resume(), done(r.statusCode === 200))).on('error', () => done(false)));
             if (up) return;
