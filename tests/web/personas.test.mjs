@@ -78,6 +78,13 @@ test('a folder of three hundred cards is dropped: progress, a report, and nobody
     await panel.getByRole('button', { name: 'Close the import' }).click();
     const all = await request(server, 'GET', '/api/personas?fields=summary&limit=1&total=true');
     assert.equal(all.body.total, 307);
+
+    await page.getByRole('button', { name: 'Import', exact: true }).click();
+    await page.getByRole('menuitem', { name: 'From an address' }).click();
+    await page.getByLabel('Address of the card').fill(`${server.url}/favicon.svg`);
+    await page.getByRole('dialog').getByRole('button', { name: 'Import' }).click();
+    await page.getByRole('dialog').getByRole('alert').getByText(/private network/).waitFor();
+    await accessible(page, 'import from an address');
     await closePage(page);
 });
 

@@ -15,7 +15,7 @@ export interface Refusal {
     reason: string;
 }
 
-const PARALLEL = 4;
+const PARALLEL = 5;
 const TRIES = 6;
 const BUSY_WAIT_MS = 800;
 const RATE_OVER_MS = 6_000;
