@@ -28,7 +28,7 @@ lint-types: $(OUT)/tools/types
 # The whole contract against real servers: every file starts its own.
 EXTRA_SUITES += test-api
 
-test-api: build/eidolon tests/node_modules/.stamp
+test-api: build/eidolon tests/node_modules/.stamp build/release/tools/make_gguf
 	node --test $(if $(shell node --version | grep -E '^v1[0-8]'),,--test-concurrency=2) tests/api/*.test.mjs
 
 .PHONY: types lint-types test-api

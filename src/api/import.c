@@ -302,7 +302,7 @@ static bool parse_zone(struct str zone, int *minutes)
 
 static struct str file_stem(struct str name)
 {
-    size_t slash, dot = name.n;
+    size_t slash, dot;
     while ((slash = str_find_char(name, '/')) != SIZE_MAX || (slash = str_find_char(name, '\\')) != SIZE_MAX)
         name = str_from(name, slash + 1);
     for (dot = name.n; dot > 1 && name.p[dot - 1] != '.'; dot--)

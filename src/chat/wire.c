@@ -214,7 +214,7 @@ enum err wire_read_found(struct str frame, const struct chat_sink *sink, void *a
 {
     struct in in = {.rest = str_from(frame, 1)};
     while (in.rest.n && !in.bad) {
-        int kind = in.rest.p[0];
+        unsigned char kind = (unsigned char)in.rest.p[0];
         in.rest = str_from(in.rest, 1);
         if (kind == RECORD_BEGIN)
             read_begin(&in, sink, arg);

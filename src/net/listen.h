@@ -70,9 +70,10 @@ enum err net_tls_reload(struct net_tls *tls, struct error *e);
  * tls outlive the net. The sentence says who to blame: the port is taken, the address is not ours. */
 enum err net_listen_tcp(struct net *net, const char *address, const struct http_app *app, struct net_tls *tls,
                         struct net_listener **out, struct error *e);
-/* A Unix socket with this file mode (0600). A stale socket file is replaced; a live one is ERR_CONFLICT. Where
- * the mode lets nobody else in, the kernel's word for who the peer is (SO_PEERCRED) must be our own user or
- * root: a descriptor that was passed on, or a folder with loose permissions, makes nobody the owner. */
+/* A Unix socket with this file mode (0600). A stale socket file is replaced; a live one is ERR_CONFLICT.
+ * Where the mode lets nobody else in, the kernel's word for who the peer is (SO_PEERCRED) must be our own
+ * user or root: a descriptor that was passed on, or a folder with loose permissions, makes nobody the owner.
+ */
 enum err net_listen_unix(struct net *net, const char *path, unsigned mode, const struct http_app *app,
                          struct net_listener **out, struct error *e);
 /* Every socket that systemd passed (LISTEN_FDS, LISTEN_PID); *count says how many, 0 is no error. */

@@ -61,7 +61,7 @@ bool lore_slashed(struct str key, struct str *pattern, struct str *flags)
     if (end < 3 || str_empty(*pattern))
         return false;
     for (size_t i = 0; i < flags->n; i++) {
-        if (!memchr("dgimsuvy", flags->p[i], 8))
+        if (str_find_char(STR("dgimsuvy"), flags->p[i]) == SIZE_MAX)
             return false;
     }
     for (size_t i = 0; i < pattern->n; i++) {
