@@ -1,12 +1,14 @@
 /*
  * llama.cpp's common code behind the C face of chat_face.h; see there.
  *
- * What a text in a message says is data, whatever it looks like: where it spells one of the model's control tokens
- * ("<|im_end|>"), a mark that no tokenizer sees is put inside before the template runs, and the prompt is cut at
- * these marks before it becomes tokens. So nobody can close his own message and speak as the system.
+ * What a text in a message says is data, whatever it looks like: where it spells one of the model's control
+ * tokens
+ * ("<|im_end|>"), a mark that no tokenizer sees is put inside before the template runs, and the prompt is cut
+ * at these marks before it becomes tokens. So nobody can close his own message and speak as the system.
  *
- * Parsing for reasoning and tool calls reads the whole answer again at each token, as common_chat_parse() wants it. Where
- * neither can come (no tools, and a template without reasoning, or reasoning that is over), text goes straight through.
+ * Parsing for reasoning and tool calls reads the whole answer again at each token, as common_chat_parse()
+ * wants it. Where neither can come (no tools, and a template without reasoning, or reasoning that is over),
+ * text goes straight through.
  */
 #include "chat_face.h"
 
@@ -17,8 +19,8 @@
 #include <string>
 #include <vector>
 
-#include "common.h"
 #include "chat.h"
+#include "common.h"
 #include "json-schema-to-grammar.h"
 #include "json.h"
 #include "log.h"
@@ -194,12 +196,14 @@ std::string prompt_of_messages(const common_templates &t, common_answer &a, cons
             inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
         if (choice.is_object()) {
             std::string name = member(member(choice, "function"), "name").get<std::string>();
-            inputs.tools.erase(std::remove_if(inputs.tools.begin(), inputs.tools.end(),
-                                              [&](const common_chat_tool &tool) { return tool.name != name; }),
-                               inputs.tools.end());
+            inputs.tools.erase(
+                std::remove_if(inputs.tools.begin(), inputs.tools.end(),
+                               [&](const common_chat_tool &tool) { return tool.name != name; }),
+                inputs.tools.end());
         }
         a.tools = inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
-        inputs.parallel_tool_calls = common_chat_templates_get_caps(t.chat.get())["supports_parallel_tool_calls"];
+        inputs.parallel_tool_calls =
+            common_chat_templates_get_caps(t.chat.get())["supports_parallel_tool_calls"];
     }
     common_json schema = schema_of(frame);
     inputs.json_schema = schema.is_null() ? "" : schema.dump();
@@ -218,10 +222,11 @@ std::string prompt_of_messages(const common_templates &t, common_answer &a, cons
     return chat.prompt;
 }
 
-void sampler_for(common_answer &a, const llama_model *model, const common_json &frame, common_params_sampling &s)
+void sampler_for(common_answer &a, const llama_model *model, const common_json &frame,
+                 common_params_sampling &s)
 {
-    /* What the caller says holds over what the template made of it; but where reasoning may come first, the template's
-     * own grammar knows how that looks. */
+    /* What the caller says holds over what the template made of it; but where reasoning may come first, the
+     * template's own grammar knows how that looks. */
     common_json grammar = member(frame, "grammar"), schema = schema_of(frame);
     std::string own;
     if (grammar.is_string())
@@ -238,8 +243,8 @@ void sampler_for(common_answer &a, const llama_model *model, const common_json &
 
     int32_t suppressed = 0;
     llama_vocab_get_suppress_tokens(a.vocab, &suppressed);
-    a.greedy = s.temp <= 0 && s.grammar.empty() && suppressed == 0 && s.penalty_repeat == 1 && s.penalty_freq == 0 &&
-               s.penalty_present == 0;
+    a.greedy = s.temp <= 0 && s.grammar.empty() && suppressed == 0 && s.penalty_repeat == 1 &&
+               s.penalty_freq == 0 && s.penalty_present == 0;
     a.shown = s.preserved_tokens;
     if (a.greedy)
         return;
@@ -275,7 +280,8 @@ bool templates_own(const common_templates *t)
     return common_chat_templates_was_explicit(t->chat.get());
 }
 
-common_answer *answer_new(const common_templates *t, const llama_model *model, const char *json, size_t n, char *why)
+common_answer *answer_new(const common_templates *t, const llama_model *model, const char *json, size_t n,
+                          char *why)
 try {
     auto a = std::make_unique<common_answer>();
     common_json frame = common_json::parse(std::string(json, n));
@@ -370,7 +376,8 @@ void emit_new(common_answer *a, common_chat_msg now, common_emit *emit, void *ar
     });
     for (const auto &diff : common_chat_msg_diff::compute_diffs(a->said, now)) {
         if (!diff.reasoning_content_delta.empty())
-            emit(arg, COMMON_REASONING, diff.reasoning_content_delta.data(), diff.reasoning_content_delta.size());
+            emit(arg, COMMON_REASONING, diff.reasoning_content_delta.data(),
+                 diff.reasoning_content_delta.size());
         if (!diff.content_delta.empty())
             emit(arg, COMMON_TEXT, diff.content_delta.data(), diff.content_delta.size());
         if (diff.tool_call_index != std::string::npos)
@@ -381,7 +388,8 @@ void emit_new(common_answer *a, common_chat_msg now, common_emit *emit, void *ar
     a->plain = !a->tools && !a->said.content.empty();
 }
 
-bool answer_feed(common_answer *a, const char *text, size_t n, bool last, common_emit *emit, void *arg, char *why)
+bool answer_feed(common_answer *a, const char *text, size_t n, bool last, common_emit *emit, void *arg,
+                 char *why)
 try {
     if (a->plain) {
         if (n)
@@ -396,8 +404,10 @@ try {
         if (!last)
             return true; /* more may make sense of it */
         if (a->said.reasoning_content.empty() && a->said.tool_calls.empty() &&
-            a->text.compare(0, a->said.content.size(), a->said.content) == 0 && a->text.size() > a->said.content.size())
-            emit(arg, COMMON_TEXT, a->text.data() + a->said.content.size(), a->text.size() - a->said.content.size());
+            a->text.compare(0, a->said.content.size(), a->said.content) == 0 &&
+            a->text.size() > a->said.content.size())
+            emit(arg, COMMON_TEXT, a->text.data() + a->said.content.size(),
+                 a->text.size() - a->said.content.size());
         return true; /* what is no call after all is what the model said */
     }
     if (!now.empty())
