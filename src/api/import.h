@@ -9,6 +9,8 @@
  *
  *   import.c       the request: upload, idempotency, progress, report
  *   import_run.c   the two readings, and storing
+ *   import_look.c  what the first reading gathers
+ *   import_rows.c  what the second one stores
  *   import_who.c   who the speakers are
  *
  * All of it runs on the request's loop. It goes on when the client leaves.
@@ -143,6 +145,13 @@ struct import {
 void import_run(struct import *i) LOOP;
 void import_fail(struct import *i, const struct error *e) LOOP;
 void import_take(struct import *i) LOOP; /* the speakers are known */
+/* import_look.c */
+extern const struct chat_sink import_looking;
+struct import_speaker *import_speaker_of(struct import_chat *chat, struct str name); /* or NULL */
+struct str import_speaker_name(const struct chat_message *m);                        /* never empty */
+/* import_rows.c: into i->op, which store_batch() of import_run.c sends. */
+void import_add_said(struct import *i, const struct chat_message *m) LOOP;
+void import_add_change(struct import *i, const struct chat_message *m) LOOP; /* edited, deleted */
 /* import_who.c; then import_take() or import_fail(). */
 void import_ask(struct import *i) LOOP;
 struct import_who *import_who_of(struct import *i, struct str name, struct str slug, struct str id);

@@ -68,80 +68,6 @@ static void go_on(struct import *i)
     send_frame(i, &frame);
 }
 
-/* ---- looking ---- */
-
-static void look_begin(void *arg, const struct chat_head *head)
-{
-    struct import *i = arg;
-    if (i->chat_count == i->chat_cap) {
-        i->chat_cap = i->chat_cap ? i->chat_cap * 2 : 8;
-        i->chats = heap_realloc(i->chats, i->chat_cap * sizeof *i->chats);
-    }
-    struct import_chat *chat = &i->chats[i->chat_count++];
-    *chat = (struct import_chat){.title = arena_str(&i->arena, head->title), .at_ms = head->at_ms};
-    chat->speakers = arena_array(&i->arena, struct import_speaker, CHAT_MEMBERS_MAX);
-    for (size_t k = 0; k < head->member_count && k < CHAT_MEMBERS_MAX; k++) {
-        const struct chat_member *m = &head->members[k];
-        if (str_empty(m->name))
-            continue;
-        chat->speakers[chat->speaker_count++] = (struct import_speaker){
-            .name = arena_str(&i->arena, m->name), .who = import_who_of(i, m->name, m->slug, m->id)};
-    }
-}
-
-static struct import_speaker *speaker_of(struct import_chat *chat, struct str name)
-{
-    for (size_t k = 0; k < chat->speaker_count; k++) {
-        if (str_eq(chat->speakers[k].name, name))
-            return &chat->speakers[k];
-    }
-    return NULL;
-}
-
-static struct str speaker_name(const struct chat_message *m)
-{
-    return str_empty(m->name) ? STR("Character") : m->name;
-}
-
-static void look_message(void *arg, const struct chat_message *m)
-{
-    struct import *i = arg;
-    struct import_chat *chat = &i->chats[i->chat_count - 1];
-    if (m->kind != CHAT_SAID)
-        return;
-    chat->messages++;
-    i->messages++;
-    if (!chat->at_ms)
-        chat->at_ms = m->at_ms;
-    if (m->role != CHAT_CHARACTER && m->role != CHAT_SPEAKER)
-        return;
-    struct import_speaker *s = speaker_of(chat, speaker_name(m));
-    if (!s && chat->speaker_count < CHAT_MEMBERS_MAX) {
-        s = &chat->speakers[chat->speaker_count++];
-        *s = (struct import_speaker){.name = arena_str(&i->arena, speaker_name(m)),
-                                     .only_named = m->role == CHAT_SPEAKER,
-                                     .who = import_who_of(i, speaker_name(m), STR_NONE, STR_NONE)};
-    }
-    if (s)
-        s->said++;
-}
-
-static void look_end(void *arg)
-{
-    (void)arg;
-}
-
-static void look_skip(void *arg, uint64_t line, const char *reason)
-{
-    struct import *i = arg;
-    if (!i->skipped)
-        i->skipped = arena_array(&i->arena, struct import_skip, IMPORT_SKIPPED_MAX);
-    if (i->skipped_total++ < IMPORT_SKIPPED_MAX)
-        i->skipped[i->skipped_count++] = (struct import_skip){line, arena_str(&i->arena, str_c(reason))};
-}
-
-static const struct chat_sink looking = {look_begin, look_message, look_end, look_skip};
-
 /* ---- taking: what a frame holds becomes items, which are carried out one after the other ---- */
 
 static struct import_item *item_new(struct import *i)
@@ -277,127 +203,6 @@ static LOOP bool store_batch(struct import *i)
     return true;
 }
 
-static struct event_row *row_new(struct import *i, enum event_kind kind) LOOP;
-static struct event_row *row_new(struct import *i, enum event_kind kind)
-{
-    if (!i->op) {
-        i->op = room_op_new(ROOM_IMPORT_ADD, &i->who, i->chat->room);
-        i->op->rows = arena_array(&i->op->arena, struct event_row, IMPORT_BATCH);
-    }
-    struct event_row *row = &i->op->rows[i->op->row_count++];
-    event_set_kind(row, kind);
-    i->seq++;
-    return row;
-}
-
-static uint64_t seq_of(const struct import *i, uint64_t number)
-{
-    return number && number <= i->numbered ? i->seqs[number - 1] : 0;
-}
-
-static void remember_number(struct import *i, struct id id)
-{
-    if (i->numbered == i->number_cap) {
-        i->number_cap = i->number_cap ? i->number_cap * 2 : 1024;
-        i->seqs = heap_realloc(i->seqs, i->number_cap * sizeof *i->seqs);
-        i->ids = heap_realloc(i->ids, i->number_cap * sizeof *i->ids);
-    }
-    i->seqs[i->numbered] = i->seq;
-    i->ids[i->numbered++] = id;
-}
-
-static void set_author(struct import *i, struct event_row *row, const struct chat_message *m)
-{
-    struct arena *a = &i->op->arena;
-    const struct import_speaker *s =
-        m->role == CHAT_CHARACTER || m->role == CHAT_SPEAKER ? speaker_of(i->chat, speaker_name(m)) : NULL;
-    if (m->role == CHAT_USER || (s && s->is_owner)) {
-        row->author_type = AUTHOR_USER;
-        row->author = i->who.user;
-        row->author_name = !str_empty(m->name) ? arena_str(a, m->name)
-                           : i->who.name[0]    ? arena_str(a, str_c(i->who.name))
-                                               : STR("You");
-    } else if (s && !s->nobody) {
-        row->author_type = AUTHOR_PERSONA;
-        row->author = s->who->persona;
-        row->author_name = arena_str(a, s->who->called);
-    } else {
-        row->author_name = str_empty(m->name) ? STR("Note") : arena_str(a, m->name);
-    }
-}
-
-static void kv_id(struct jw *w, const char *key, const struct import *i, uint64_t number)
-{
-    if (number && number <= i->numbered)
-        jw_kv_string(w, key, str_c(id_text(i->ids[number - 1]).c));
-    else
-        jw_kv_null(w, key);
-}
-
-static struct str message_json(struct import *i, const struct event_row *row, const struct chat_message *m)
-{
-    CLEANUP_BUF struct buf b = BUF_INIT;
-    struct jw w = JW(&b);
-    jw_object(&w);
-    jw_kv_string(&w, "id", str_c(id_text(row->ref).c));
-    jw_kv_string(&w, "text", m->text);
-    kv_id(&w, "reply_to", i, m->reply_to);
-    if (m->retry_of)
-        kv_id(&w, "retry_of", i, m->retry_of);
-    if (!str_empty(m->extra)) {
-        jw_kv_raw(&w, "imported", m->extra);
-    } else if (!str_empty(m->name) && !str_eq(m->name, row->author_name)) {
-        jw_key(&w, STR("imported"));
-        jw_object(&w);
-        jw_kv_string(&w, "name", m->name);
-        jw_end_object(&w);
-    }
-    jw_end_object(&w);
-    return arena_str(&i->op->arena, buf_str(&b));
-}
-
-/* A time the file does not say is put right after the last one it does. */
-static int64_t time_of(struct import *i, const struct chat_message *m)
-{
-    int64_t fallback = i->last_ms ? i->last_ms + 1 : i->chat->at_ms ? i->chat->at_ms : clock_wall_ms();
-    i->last_ms = m->at_ms > 0 ? m->at_ms : fallback;
-    return i->last_ms;
-}
-
-static void add_said(struct import *i, const struct chat_message *m) LOOP;
-static void add_said(struct import *i, const struct chat_message *m)
-{
-    struct event_row *row = row_new(i, EVENT_MESSAGE);
-    row->ref = id_new();
-    row->at_ms = time_of(i, m);
-    row->parent = seq_of(i, m->parent);
-    set_author(i, row, m);
-    row->data = message_json(i, row, m);
-    remember_number(i, row->ref);
-}
-
-static void add_change(struct import *i, const struct chat_message *m) LOOP;
-static void add_change(struct import *i, const struct chat_message *m)
-{
-    bool edited = m->kind == CHAT_EDITED;
-    if (!seq_of(i, m->number))
-        return;
-    struct event_row *row = row_new(i, edited ? EVENT_MESSAGE_EDITED : EVENT_MESSAGE_DELETED);
-    row->at_ms = m->at_ms > 0 ? m->at_ms : clock_wall_ms();
-    row->of = seq_of(i, m->number);
-    set_author(i, row, m);
-    CLEANUP_BUF struct buf b = BUF_INIT;
-    struct jw w = JW(&b);
-    jw_object(&w);
-    kv_id(&w, "of", i, m->number);
-    if (edited)
-        jw_kv_string(&w, "text", m->text);
-    else
-        jw_kv_bool(&w, "erased", false);
-    jw_end_object(&w);
-    row->data = arena_str(&i->op->arena, buf_str(&b));
-}
-
 static void show_rooms(struct import *i) LOOP;
 
 static void next_item(struct import *i)
@@ -415,9 +220,9 @@ static void next_item(struct import *i)
             continue;
         }
         if (item->message.kind == CHAT_SAID)
-            add_said(i, &item->message);
+            import_add_said(i, &item->message);
         else
-            add_change(i, &item->message);
+            import_add_change(i, &item->message);
         i->op_bytes += item->message.text.n + item->message.extra.n;
         bool full = i->op && (i->op->row_count == IMPORT_BATCH || i->op_bytes >= IMPORT_BATCH_BYTES);
         if (full && store_batch(i))
@@ -564,7 +369,7 @@ static void frame_here(void *arg, struct str frame)
     if (what == WIRE_FOUND && i->phase == IMPORT_TAKING) {
         take_frame(i, frame);
     } else if (what == WIRE_FOUND) {
-        if (wire_read_found(frame, &looking, i, &e))
+        if (wire_read_found(frame, &import_looking, i, &e))
             import_fail(i, &e);
         else
             go_on(i);

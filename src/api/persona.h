@@ -11,6 +11,8 @@
 void persona_send(struct call *call, const struct persona *p, int status) LOOP;
 /* The answer of a creation that an Idempotency-Key names: `result` is the persona's id. */
 void persona_replay(struct call *call, struct str result) LOOP;
+/* The end of what makes a persona: 201 with its address, or the replay of whoever was first with the key. */
+void persona_created(struct call *call, struct personas_op *op) LOOP;
 
 /* An import whose answer is this call's; `bytes` are copied. It is freed by itself. */
 void card_answer_import(struct call *call, struct str bytes) LOOP;

@@ -51,7 +51,7 @@ void persona_replay(struct call *call, struct str result)
     personas_get(call->api->parts.personas, &deed->op);
 }
 
-static void created(struct call *call, struct personas_op *op)
+void persona_created(struct call *call, struct personas_op *op)
 {
     on_loop();
     if (op->err == ERR_CONFLICT) {
@@ -68,7 +68,7 @@ static void created(struct call *call, struct personas_op *op)
 static struct persona_deed *creation_new(struct call *call) LOOP;
 static struct persona_deed *creation_new(struct call *call)
 {
-    struct persona_deed *deed = deed_new(call, created);
+    struct persona_deed *deed = deed_new(call, persona_created);
     deed->failures = true;
     deed->op.idem = idem_of(call, &deed->arena);
     return deed;

@@ -1,5 +1,6 @@
 /* Templates: listed, shown, and personas made of them. See persona/template.h. */
 #include "api/idem.h"
+#include "api/persona.h"
 #include "persona/template.h"
 
 void handle_templates_page(struct call *call)
@@ -42,45 +43,6 @@ void handle_template_show(struct call *call)
     call_json(call, 200, buf_str(&b));
 }
 
-static void send_persona(struct call *call, const struct persona *p) LOOP;
-static void send_persona(struct call *call, const struct persona *p)
-{
-    CLEANUP_BUF struct buf b = BUF_INIT;
-    struct jw w = JW(&b);
-    persona_write_json(&w, p);
-    call_resource(call, 201, p->version, buf_str(&b));
-}
-
-static void replayed(struct call *call, struct personas_op *op)
-{
-    on_loop();
-    idem_mark_replayed(call);
-    send_persona(call, op->persona);
-}
-
-static void replay(struct call *call, struct str result)
-{
-    on_loop();
-    struct persona_deed *deed = call_persona(call, replayed);
-    deed->op.key = arena_str(&deed->arena, result);
-    deed->op.deleted = true;
-    personas_get(call->api->parts.personas, &deed->op);
-}
-
-static void created(struct call *call, struct personas_op *op)
-{
-    on_loop();
-    if (op->err == ERR_CONFLICT) {
-        idem_lost(call, &op->error, replay);
-    } else if (op->err) {
-        call_error(call, &op->error);
-    } else {
-        http_set_header(call->req, "Location",
-                        arena_printf(call_arena(call), "/api/personas/%s", id_text(op->persona->id).c));
-        send_persona(call, op->persona);
-    }
-}
-
 static void create(struct call *call)
 {
     on_loop();
@@ -89,7 +51,7 @@ static void create(struct call *call)
     struct persona *made = NULL;
     if (!find(call, &t))
         return;
-    struct persona_deed *deed = call_persona(call, created);
+    struct persona_deed *deed = call_persona(call, persona_created);
     deed->failures = true;
     deed->op.idem = idem_of(call, &deed->arena);
     if (template_persona(&deed->arena, &t, json_get_str(call->body, "name", STR_NONE),
@@ -106,5 +68,5 @@ static void create(struct call *call)
 
 void handle_template_create(struct call *call)
 {
-    idem_check(call, create, replay);
+    idem_check(call, create, persona_replay);
 }
