@@ -1,7 +1,7 @@
 /*
  * What the parts of the scripted core share. scripted_rules.c reads rule files, scripted_choose.c picks and
- * fills lines, scripted_memory.c answers from what was told, scripted_quote.c quotes it, scripted_open.c
- * finds unfinished topics, scripted_reply.c decides which of these speaks.
+ * fills lines, scripted_told.c finds what was told, scripted_memory.c answers from it, scripted_quote.c
+ * quotes it, scripted_open.c finds unfinished topics, scripted_reply.c decides which of these speaks.
  */
 #ifndef EIDOLON_ENGINE_SCRIPTED_IMPL_H
 #define EIDOLON_ENGINE_SCRIPTED_IMPL_H
@@ -94,8 +94,22 @@ bool was_said(const struct making *m, struct str text);
 struct str reflected(struct making *m, struct str text); /* in the arena */
 struct str person_name(struct making *m); /* first name as told, else the display name, else empty */
 
-/* scripted_memory.c */
+/* scripted_told.c: facts of a kind or about a subject, oldest first; and how they are said. */
+struct found {
+    const struct person_fact *at[64];
+    size_t count;
+    const struct person_fact *denied; /* the latest denial that still stands */
+};
+bool told_same_subject(struct str wanted, struct str subject);
+bool told_mentions(struct making *m, struct str text, struct str about);
+size_t told_mentions_count(struct making *m, struct str text, struct str about, size_t *asked);
+bool told_same_value(struct str a, struct str b);
+void told_add_found(struct found *f, const struct person_fact *fact);
+void told_find_kind(struct making *m, enum fact_kind kind, struct str subject, struct found *f);
+struct str told_clauses(struct making *m, const struct found *f, size_t most);
 void read_all_facts(struct making *m);
+
+/* scripted_memory.c */
 bool answer_from_memory(struct making *m, const struct person_question *q);
 
 const struct scripted_recall **recalled_by_time(struct making *m); /* in the arena, oldest first */
