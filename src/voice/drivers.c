@@ -1,0 +1,13 @@
+/* Every speech driver there is; see tts.h. */
+#include "voice/tts.h"
+
+static const struct tts_driver *const drivers[] = {&tts_flite};
+
+const struct tts_driver *tts_driver(struct str name)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+        if (str_ieq(name, str_c(drivers[i]->name)))
+            return drivers[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,77 @@
+/*
+ * The contract of speech drivers: what turns a text into sound.
+ *
+ * A driver is one file with one `struct tts_driver`; drivers.c lists them. open() makes a speaker on one
+ * loop; start() begins an utterance and returns its id; what it makes comes back through `struct tts_emit`,
+ * on the same loop, in this order: format once; timing (words and mouth shapes) before or between the sound
+ * that it belongs to; sound; end once.
+ *
+ * Promises of every driver, as of engine drivers (engine/provider.h): start() emits nothing before it has
+ * returned and copies what it keeps; exactly one end() and nothing after it, unless it was cancelled: then
+ * nothing at all; cancel() may be called from inside any emit function, an unknown id is ignored.
+ *
+ * It does not: cut text into sentences (sentence.h), read SSML (ssml.h), choose a voice for a persona
+ * (speech.h).
+ */
+#ifndef EIDOLON_VOICE_TTS_H
+#define EIDOLON_VOICE_TTS_H
+
+#include "base/error.h"
+#include "loop/workers.h"
+#include "voice/viseme.h"
+
+enum {
+    TTS_TEXT_MAX = 8192, /* bytes of one utterance; speech.h cuts longer texts at sentences */
+};
+
+/* Factors; 1 is as the voice is. What a driver cannot do it leaves out. */
+struct tts_prosody {
+    double rate, pitch, volume; /* .25..4, .5..2, 0..2 */
+};
+
+struct tts_request {
+    struct str text;  /* plain, UTF-8 */
+    struct str voice; /* the driver's own name for it; empty: its first */
+    struct tts_prosody prosody;
+};
+
+/* A word and when it is said, milliseconds from the beginning of the utterance. */
+struct tts_word {
+    struct str text; /* as the voice read it */
+    uint32_t from_ms, to_ms;
+};
+
+struct tts_emit {
+    void (*format)(void *arg, unsigned sample_rate); /* mono, 16 bit signed */
+    void (*words)(void *arg, const struct tts_word *words, size_t count);
+    void (*visemes)(void *arg, const struct viseme_key *keys, size_t count);
+    void (*sound)(void *arg, const int16_t *samples, size_t count);
+    void (*end)(void *arg, enum err err, const struct error *e);
+};
+
+struct tts_voice {
+    const char *name, *language, *about; /* "slt", "en-US", "a woman, clear" */
+};
+
+/* Drivers put it first in their own struct. */
+struct tts {
+    const struct tts_driver *driver;
+    struct loop *loop;
+};
+
+struct tts_driver {
+    const char *name;
+    enum err (*open)(struct loop *loop, struct workers *workers, struct tts **out, struct error *e);
+    /* An id; 0 with *e filled where it cannot even begin. */
+    uint64_t (*start)(struct tts *t, const struct tts_request *request, const struct tts_emit *emit,
+                      void *arg, struct error *e);
+    void (*cancel)(struct tts *t, uint64_t id);
+    void (*close)(struct tts *t); /* cancels what still runs */
+    const struct tts_voice *(*voices)(struct tts *t, size_t *count);
+};
+
+/* drivers.c */
+const struct tts_driver *tts_driver(struct str name); /* NULL when unknown */
+extern const struct tts_driver tts_flite;
+
+#endif
