@@ -17,12 +17,12 @@ VERSION := $(shell cat VERSION)
 
 OUT := build/$(VARIANT)
 GEN := build/gen
-PACKAGES := libuv openssl libcurl sqlite3 zlib libseccomp libpcre2-8 libzip libedit md4c
+PACKAGES := libuv openssl libcurl sqlite3 zlib libseccomp libpcre2-8 libzip libedit md4c expat libopusenc flac soxr
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS := -D_GNU_SOURCE -Isrc -I$(GEN) -DEIDOLON_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS := -std=gnu17 -g $(WARN) -fno-common -fstack-protector-strong
-# flite has no pkg-config file.
-FLITE := -lflite_cmu_us_slt -lflite_cmu_us_rms -lflite_cmu_us_awb -lflite_cmu_us_kal16 -lflite_usenglish -lflite_cmulex -lflite
+# flite and LAME have no pkg-config files.
+FLITE := -lflite_cmu_us_slt -lflite_cmu_us_rms -lflite_cmu_us_awb -lflite_cmu_us_kal16 -lflite_usenglish -lflite_cmulex -lflite -lmp3lame
 LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) $(FLITE) -lm -lpthread
 LDFLAGS := -pthread -Wl,-z,relro,-z,now $(EXTRA_LDFLAGS)
 
