@@ -19,7 +19,8 @@ struct api;
 struct engines;
 struct llama;
 struct workers;  /* loop/workers.h */
-struct settings; /* api/settings.h */
+struct settings;
+struct voices; /* api/settings.h */
 
 /* The wire formats of events, by number: room_deps.encode in this order (encode.c). */
 enum api_format { FORMAT_JSON, FORMAT_SSE, FORMAT_WS, FORMAT_WS_DEFLATED, FORMATS };
@@ -32,6 +33,8 @@ struct api_parts {
     struct memory *memory;
     struct engines *engines;
     struct llama *llama; /* engine/llama.h */
+    struct voices *voices;   /* voice/speech.h */
+    struct workers *workers; /* loop/workers.h */
     struct rooms *rooms;
     struct workers *workers;
     struct settings *settings;

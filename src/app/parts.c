@@ -162,6 +162,7 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
         load_rules(config, folder);
     if (err == ERR_OK)
         err = engines_new(p->loops, config, &p->engines, e);
+    p->voices = voices_new(p->workers);
     if (err == ERR_OK)
         p->llama = llama_new(p->loops, p->workers, config);
     return err;
@@ -200,6 +201,8 @@ static void open_rooms(struct parts *p)
         .memory = p->memory,
         .engines = p->engines,
         .llama = p->llama,
+        .voices = p->voices,
+        .workers = p->workers,
         .rooms = p->rooms,
         .workers = p->workers,
         .settings = p->options->settings,
@@ -450,6 +453,13 @@ static void leave_engines(void *arg)
     card_pool_stop(p->card_pool);
 }
 
+static void leave_voices(void *arg)
+{
+    on_loop();
+    struct parts *p = arg;
+    voices_stop(p->voices);
+}
+
 static void leave_models(void *arg)
 {
     on_loop();
@@ -494,6 +504,8 @@ static void stop_running(struct parts *p)
     errand_wait(&end.errand);
     for (unsigned i = 0; i < loops_count(p->loops); i++)
         run_on_loop(loops_get(p->loops, i), leave_engines, p);
+    for (unsigned i = 0; i < loops_count(p->loops); i++)
+        run_on_loop(loops_get(p->loops, i), leave_voices, p);
     run_on_loop(llama_home(p->llama), leave_models, p);
     for (unsigned i = 0; i < loops_count(p->loops); i++)
         run_on_loop(loops_get(p->loops, i), leave_fetch, p);
@@ -526,6 +538,8 @@ void parts_close(struct parts *p)
         engines_free(p->engines);
     if (p->llama)
         llama_free(p->llama);
+    if (p->voices)
+        voices_free(p->voices);
     if (p->memory)
         memory_free(p->memory);
     if (p->personas)

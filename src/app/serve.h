@@ -16,6 +16,7 @@
 #include "memory/memory.h"
 #include "persona/card_import.h"
 #include "store/index.h"
+#include "voice/speech.h"
 
 enum { LISTENERS_MAX = 32 };
 
@@ -34,6 +35,7 @@ struct parts {
     struct memory *memory;
     struct engines *engines;
     struct llama *llama;
+    struct voices *voices;
     struct rooms *rooms;
     struct api *api;
     struct net *net;

@@ -1,0 +1,423 @@
+/*
+ * Utterances in order, a little ahead; see speech.h.
+ *
+ * Each part of the plan gathers what its utterance makes until its turn has come; the part that is being
+ * heard hands everything on at once.
+ */
+#include "voice/speech.h"
+
+#include "voice/sentence.h"
+#include "voice/speakable.h"
+#include "voice/ssml.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct part {
+    struct speech *speech;
+    struct ssml_piece say;
+    uint64_t id; /* the driver's, while it is being made */
+    bool begun, made;
+    unsigned rate;
+    struct arena arena;
+    struct tts_word *words;
+    struct viseme_key *keys;
+    size_t word_count, key_count;
+    bool timed; /* words and keys were handed on */
+    struct buf sound;
+    enum err err;
+    struct error error;
+};
+
+struct speech {
+    struct speakers *speakers;
+    struct speech *next;
+    struct arena arena;
+    struct voice voice;
+    struct tts *tts;
+    const struct tts_emit *emit;
+    void *arg;
+    struct part *parts;
+    size_t count, heard, begun; /* parts wholly handed on; parts started */
+    unsigned rate;              /* of what is handed on; 0: nothing was yet */
+    uint64_t samples;           /* handed on */
+    bool over, emitting;
+    struct timer timer;
+};
+
+struct speakers {
+    struct loop *loop;
+    struct workers *workers;
+    struct tts *flite;
+    struct speech *first;
+};
+
+struct voices {
+    struct workers *workers;
+    struct speakers *of[LOOPS_MAX];
+};
+
+struct voices *voices_new(struct workers *workers)
+{
+    struct voices *v = heap_alloc(sizeof *v);
+    v->workers = workers;
+    return v;
+}
+
+struct speakers *voices_here(struct voices *v)
+{
+    struct speakers **here = &v->of[loop_index(loop_self())];
+    if (!*here) {
+        *here = heap_alloc(sizeof **here);
+        **here = (struct speakers){.loop = loop_self(), .workers = v->workers};
+    }
+    return *here;
+}
+
+void voices_stop(struct voices *v)
+{
+    struct speakers *s = v->of[loop_index(loop_self())];
+    while (s && s->first)
+        speech_cancel(s->first);
+    if (s && s->flite)
+        s->flite->driver->close(s->flite);
+    v->of[loop_index(loop_self())] = NULL;
+    free(s);
+}
+
+void voices_free(struct voices *v)
+{
+    free(v);
+}
+
+/* ---- who sounds how ---- */
+struct voice voice_for(struct id id, const struct voice *own)
+{
+    static const char *const names[] = {"slt", "rms", "awb", "kal16"};
+    struct voice v = *own;
+    uint64_t h = id_hash(id);
+    bool nothing = str_empty(own->provider) && str_empty(own->name);
+    if (str_empty(v.provider))
+        v.provider = STR("flite");
+    if (nothing) {
+        v.name = str_c(names[h % 4]);
+        v.prosody.pitch *= .9 + (double)(h >> 8 & 0xff) / 255 * .25;
+        v.prosody.rate *= .92 + (double)(h >> 16 & 0xff) / 255 * .16;
+    }
+    return v;
+}
+
+static enum err find_driver(struct speakers *s, struct str name, struct tts **out, struct error *e)
+{
+    const struct tts_driver *driver = tts_driver(name);
+    if (!driver)
+        return error_set_param(e, ERR_NOT_FOUND, "voice",
+                               "There is no speech provider '%.*s'; flite is always there.",
+                               STR_ARG(str_sub(name, 0, 60)));
+    enum err err = s->flite ? ERR_OK : driver->open(s->loop, s->workers, &s->flite, e);
+    *out = s->flite;
+    return err;
+}
+
+/* ---- the plan ---- */
+static void plan_text(struct speech *s, struct str text, struct ssml_piece **list, size_t *count)
+{
+    CLEANUP_BUF struct buf plain = BUF_INIT, one = BUF_INIT;
+    struct sentences cut = {0};
+    size_t cap = 0;
+    text_speakable(text, &plain);
+    sentences_feed(&cut, buf_str(&plain));
+    sentences_end(&cut);
+    for (; sentences_next(&cut, &one); buf_clear(&one)) {
+        if (*count == cap) {
+            struct ssml_piece *more = arena_array(&s->arena, struct ssml_piece, cap = cap ? cap * 2 : 8);
+            if (*count)
+                memcpy(more, *list, *count * sizeof *more);
+            *list = more;
+        }
+        (*list)[(*count)++] =
+            (struct ssml_piece){.text = arena_str(&s->arena, buf_str(&one)), .prosody = {1, 1, 1}};
+    }
+    sentences_release(&cut);
+}
+
+static enum err plan(struct speech *s, struct str text, struct error *e)
+{
+    struct ssml_piece *list = NULL;
+    size_t count = 0;
+    if (text.n > SPEECH_TEXT_MAX)
+        return error_set_param(e, ERR_TEXT_TOO_LONG, "text",
+                               "The text has %zu bytes; at most %d are spoken at once. Send it in pieces.",
+                               text.n, SPEECH_TEXT_MAX);
+    enum err err = ssml_is(text) ? ssml_read(&s->arena, text, &list, &count, e) : ERR_OK;
+    if (err)
+        return err;
+    if (!ssml_is(text))
+        plan_text(s, text, &list, &count);
+    s->parts = arena_array(&s->arena, struct part, count);
+    s->count = count;
+    for (size_t i = 0; i < count; i++) {
+        s->parts[i].speech = s;
+        s->parts[i].say = list[i];
+        s->parts[i].sound.max = SIZE_MAX / 2; /* bounded by the text */
+    }
+    return ERR_OK;
+}
+
+/* ---- handing on ---- */
+static uint32_t clock_ms(const struct speech *s)
+{
+    return s->rate ? (uint32_t)(s->samples * 1000 / s->rate) : 0;
+}
+
+static LOOP void hand_timing(struct speech *s, struct part *p)
+{
+    uint32_t from = clock_ms(s);
+    if (p->timed || (!p->words && !p->keys))
+        return;
+    p->timed = true;
+    for (size_t i = 0; i < p->word_count; i++) {
+        p->words[i].from_ms += from;
+        p->words[i].to_ms += from;
+    }
+    for (size_t i = 0; i < p->key_count; i++)
+        p->keys[i].at_ms += from;
+    if (s->emit->words && p->word_count)
+        s->emit->words(s->arg, p->words, p->word_count);
+    if (!s->over && s->emit->visemes && p->key_count)
+        s->emit->visemes(s->arg, p->keys, p->key_count);
+}
+
+static LOOP void hand_format(struct speech *s, unsigned rate)
+{
+    if (s->rate || !rate)
+        return;
+    s->rate = rate;
+    s->emit->format(s->arg, rate);
+}
+
+static LOOP void hand_sound(struct speech *s, struct part *p)
+{
+    if (!p->sound.n)
+        return;
+    size_t n = p->sound.n / sizeof(int16_t);
+    int16_t *samples = (int16_t *)(void *)p->sound.p;
+    s->emit->sound(s->arg, samples, n);
+    s->samples += n;
+    buf_clear(&p->sound);
+}
+
+static LOOP void hand_pause(struct speech *s, uint32_t ms)
+{
+    enum { PIECE = 1600 };
+    static const int16_t silence[PIECE];
+    for (uint64_t left = (uint64_t)ms * s->rate / 1000; left && !s->over;) {
+        size_t n = left < PIECE ? (size_t)left : PIECE;
+        s->emit->sound(s->arg, silence, n);
+        s->samples += n;
+        left -= n;
+    }
+}
+
+static void speech_free(struct speech *s)
+{
+    for (struct speech **at = &s->speakers->first; *at; at = &(*at)->next) {
+        if (*at == s) {
+            *at = s->next;
+            break;
+        }
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        arena_release(&s->parts[i].arena);
+        buf_release(&s->parts[i].sound);
+    }
+    arena_release(&s->arena);
+    free(s);
+}
+
+static LOOP void begin_parts(struct speech *s);
+
+static LOOP void finish(struct speech *s, enum err err, const struct error *e)
+{
+    struct error copy = e ? *e : (struct error){0};
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->parts[i].begun && !s->parts[i].made && s->parts[i].id)
+            s->tts->driver->cancel(s->tts, s->parts[i].id);
+    }
+    s->over = true;
+    s->emit->end(s->arg, err, &copy);
+}
+
+/* Everything that is ready and whose turn it is. The listener may cancel in any emit function. */
+static LOOP void advance(struct speech *s)
+{
+    s->emitting = true;
+    while (!s->over && s->heard < s->count) {
+        struct part *p = &s->parts[s->heard];
+        if (str_empty(p->say.text)) {
+            if (p->say.pause_ms && !s->rate)
+                hand_format(s, 16000); /* a text that begins with silence */
+            if (!s->over)
+                hand_pause(s, p->say.pause_ms);
+            s->heard++;
+            continue;
+        }
+        hand_format(s, p->rate);
+        if (!s->over)
+            hand_timing(s, p);
+        if (!s->over)
+            hand_sound(s, p);
+        if (s->over || !p->made)
+            break;
+        if (p->err) {
+            finish(s, p->err, &p->error);
+            break;
+        }
+        s->heard++;
+        arena_release(&p->arena);
+        buf_release(&p->sound);
+        begin_parts(s);
+    }
+    if (!s->over && s->heard == s->count)
+        finish(s, ERR_OK, NULL);
+    s->emitting = false;
+    if (s->over) {
+        timer_close(&s->timer);
+        speech_free(s);
+    }
+}
+
+/* ---- what the driver says of a part ---- */
+static void part_format(void *arg, unsigned rate)
+{
+    on_loop();
+    ((struct part *)arg)->rate = rate;
+}
+
+static void part_words(void *arg, const struct tts_word *words, size_t count)
+{
+    on_loop();
+    struct part *p = arg;
+    p->words = arena_array(&p->arena, struct tts_word, count);
+    for (size_t i = 0; i < count; i++) {
+        p->words[i] = words[i];
+        p->words[i].text = arena_str(&p->arena, words[i].text);
+    }
+    p->word_count = count;
+}
+
+static void part_visemes(void *arg, const struct viseme_key *keys, size_t count)
+{
+    on_loop();
+    struct part *p = arg;
+    p->keys = arena_array(&p->arena, struct viseme_key, count);
+    if (count)
+        memcpy(p->keys, keys, count * sizeof *keys);
+    p->key_count = count;
+}
+
+static LOOP bool has_turn(const struct part *p)
+{
+    return p == &p->speech->parts[p->speech->heard];
+}
+
+static void part_sound(void *arg, const int16_t *samples, size_t count)
+{
+    on_loop();
+    struct part *p = arg;
+    buf_add(&p->sound, str_of((const char *)samples, count * sizeof *samples));
+    if (has_turn(p))
+        advance(p->speech);
+}
+
+static void part_end(void *arg, enum err err, const struct error *e)
+{
+    on_loop();
+    struct part *p = arg;
+    p->made = true;
+    p->err = err;
+    if (err && e)
+        p->error = *e;
+    if (has_turn(p))
+        advance(p->speech);
+}
+
+static const struct tts_emit part_emit = {part_format, part_words, part_visemes, part_sound, part_end};
+
+static LOOP void begin_part(struct speech *s, struct part *p)
+{
+    struct tts_request request = {
+        .text = p->say.text,
+        .voice = str_empty(p->say.voice) ? s->voice.name : p->say.voice,
+        .prosody = {p->say.prosody.rate * s->voice.prosody.rate,
+                    p->say.prosody.pitch * s->voice.prosody.pitch,
+                    p->say.prosody.volume * s->voice.prosody.volume},
+    };
+    p->begun = true;
+    p->id = s->tts->driver->start(s->tts, &request, &part_emit, p, &p->error);
+    if (!p->id) {
+        p->made = true;
+        p->err = p->error.err ? p->error.err : ERR_INTERNAL;
+    }
+}
+
+static void begin_parts(struct speech *s)
+{
+    size_t making = 0;
+    for (size_t i = s->heard; i < s->count && making < SPEECH_AHEAD; i++) {
+        struct part *p = &s->parts[i];
+        if (str_empty(p->say.text))
+            continue;
+        making++;
+        if (!p->begun)
+            begin_part(s, p);
+    }
+}
+
+static void on_begin(struct timer *timer)
+{
+    on_loop();
+    struct speech *s = CONTAINER(timer, struct speech, timer);
+    advance(s);
+}
+
+struct speech *speech_start(struct speakers *speakers, const struct speech_request *request,
+                            const struct tts_emit *emit, void *arg, struct error *e)
+{
+    struct speech *s = heap_alloc(sizeof *s);
+    *s = (struct speech){.speakers = speakers, .emit = emit, .arg = arg, .voice = request->voice};
+    s->voice.name = arena_str(&s->arena, request->voice.name);
+    if (find_driver(speakers, request->voice.provider, &s->tts, e) != ERR_OK ||
+        plan(s, request->text, e) != ERR_OK) {
+        speech_free(s);
+        return NULL;
+    }
+    begin_parts(s);
+    if (s->count && s->parts[0].err) {
+        *e = s->parts[0].error;
+        s->over = true;
+        for (size_t i = 0; i < s->count; i++) {
+            if (s->parts[i].id)
+                s->tts->driver->cancel(s->tts, s->parts[i].id);
+        }
+        speech_free(s);
+        return NULL;
+    }
+    s->next = speakers->first;
+    speakers->first = s;
+    timer_arm(&s->timer, 0, on_begin);
+    return s;
+}
+
+void speech_cancel(struct speech *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->parts[i].begun && !s->parts[i].made)
+            s->tts->driver->cancel(s->tts, s->parts[i].id);
+    }
+    s->over = true;
+    if (s->emitting)
+        return; /* advance() frees it */
+    timer_close(&s->timer);
+    speech_free(s);
+}
