@@ -34,9 +34,9 @@ struct api_parts {
     struct engines *engines;
     struct llama *llama; /* engine/llama.h */
     struct voices *voices;   /* voice/speech.h */
+    struct ear *ear;         /* voice/ear.h */
     struct workers *workers; /* loop/workers.h */
     struct rooms *rooms;
-    struct workers *workers;
     struct settings *settings;
     const struct card_importer *cards; /* persona/card_import.h */
     const struct assets *assets;       /* the web app; NULL: none built in */

@@ -13,6 +13,7 @@
 #include "persona/lore.h"
 #include "persona/persona.h"
 #include "tenant/principal.h"
+#include "voice/ear.h"
 
 struct call;
 

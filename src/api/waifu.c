@@ -155,8 +155,3 @@ void handle_not_yet_avatars(struct call *call)
 {
     call_refuse(call, ERR_NOT_IMPLEMENTED, "Avatars are not built yet; personas have a portrait until then.");
 }
-
-void handle_not_yet_asr(struct call *call)
-{
-    call_refuse(call, ERR_NOT_IMPLEMENTED, "Listening is not built yet; send the text instead.");
-}

@@ -4,6 +4,7 @@
 #include "chat/wire.h"
 #include "loop/child.h"
 #include "persona/card_child.h"
+#include "voice/ear.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +15,15 @@ struct job_of_child {
     unsigned confine;    /* enum child_confine_flags */
     uint64_t memory_max; /* of address space */
     int (*serve)(bool (*read)(struct buf *to), bool (*write)(struct str frame));
+    void (*alone)(
+        void); /* in place of serve: confines itself, once it has opened what it needs; does not return */
 };
 
 static const struct job_of_child jobs[] = {
-    {"cards", CHILD_NO_FILES, CARD_CHILD_MEMORY, card_child_serve},
+    {"cards", CHILD_NO_FILES, CARD_CHILD_MEMORY, card_child_serve, NULL},
     {"chats", CHILD_NO_FILES, (uint64_t)2 << 30, wire_serve},
+    {"chats", CHILD_NO_FILES, (uint64_t)2 << 30, wire_serve, NULL},
+    {.name = "ear", .alone = ear_child_main},
 };
 
 int child_run(const char *name)
@@ -27,6 +32,8 @@ int child_run(const char *name)
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
         if (strcmp(name, jobs[i].name) != 0)
             continue;
+        if (jobs[i].alone)
+            jobs[i].alone();
         if (child_confine(jobs[i].confine, jobs[i].memory_max, &e)) {
             fprintf(stderr, "%s\n", e.message);
             return EX_OSERR;

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
         argv[1] = "version";
     if (!strcmp(argv[1], MODEL_INSPECT_COMMAND) && argc == 3) /* what the server starts of itself */
         _exit(model_inspect_child(argv[2]));                  /* confined: exit() would do what is denied */
-    if (!strcmp(argv[1], "child") && argc == 3)
+    if (!strcmp(argv[1], "child") && argc == 3)               /* the same; no command for people */
         _exit(child_run(argv[2]));
     const struct usage *command = usage_find(argc - 1, argv + 1, &words);
     if (command)

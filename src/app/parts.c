@@ -163,6 +163,7 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     if (err == ERR_OK)
         err = engines_new(p->loops, config, &p->engines, e);
     p->voices = voices_new(p->workers);
+    p->ear = ear_new(p->loops);
     if (err == ERR_OK)
         p->llama = llama_new(p->loops, p->workers, config);
     return err;
@@ -202,9 +203,9 @@ static void open_rooms(struct parts *p)
         .engines = p->engines,
         .llama = p->llama,
         .voices = p->voices,
+        .ear = p->ear,
         .workers = p->workers,
         .rooms = p->rooms,
-        .workers = p->workers,
         .settings = p->options->settings,
         .cards = &p->cards,
         .assets = &webapp_assets,
@@ -458,6 +459,7 @@ static void leave_voices(void *arg)
     on_loop();
     struct parts *p = arg;
     voices_stop(p->voices);
+    ear_stop(p->ear);
 }
 
 static void leave_models(void *arg)
@@ -540,6 +542,8 @@ void parts_close(struct parts *p)
         llama_free(p->llama);
     if (p->voices)
         voices_free(p->voices);
+    if (p->ear)
+        ear_free(p->ear);
     if (p->memory)
         memory_free(p->memory);
     if (p->personas)

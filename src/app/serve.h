@@ -16,6 +16,7 @@
 #include "memory/memory.h"
 #include "persona/card_import.h"
 #include "store/index.h"
+#include "voice/ear.h"
 #include "voice/speech.h"
 
 enum { LISTENERS_MAX = 32 };
@@ -36,6 +37,7 @@ struct parts {
     struct engines *engines;
     struct llama *llama;
     struct voices *voices;
+    struct ear *ear;
     struct rooms *rooms;
     struct api *api;
     struct net *net;

@@ -17,7 +17,7 @@ const char *const sound_format_types[SOUND_FORMATS] = {"audio/wav", "audio/pcm",
 enum {
     WAV_HEAD = 44,
     OPUS_BITRATE = 32000, /* speech in mono is transparent there */
-    MP3_QUALITY = 4,      /* VBR, about 60 kbit/s at 24 kHz */
+    MP3_KBITS = 64, /* constant: a variable rate needs a head that a stream cannot have, and readers guess */
     RESAMPLED_PIECE = 8192,
 };
 
@@ -103,8 +103,7 @@ static bool mp3_open(struct encoder *en)
     lame_set_mode(en->mp3, MONO);
     lame_set_in_samplerate(en->mp3, (int)en->rate);
     lame_set_out_samplerate(en->mp3, (int)en->rate);
-    lame_set_VBR(en->mp3, vbr_default);
-    lame_set_VBR_quality(en->mp3, MP3_QUALITY);
+    lame_set_brate(en->mp3, MP3_KBITS);
     lame_set_bWriteVbrTag(en->mp3, 0);
     return lame_init_params(en->mp3) == 0;
 }

@@ -1,0 +1,58 @@
+/*
+ * A pool of child processes that all do the same: jobs go to the one with the fewest before it, each child
+ * does one at a time.
+ *
+ * The children are this program with the arguments given, started when first needed and kept. A child that
+ * takes longer over a job than the job's time, or says what it may not, is killed; a job whose child died is
+ * tried once more, in a fresh one, and then refused in words. Each child belongs to one loop; jobs come from
+ * any loop and go back to theirs.
+ *
+ * It does not: know what frames say (child.h), confine (the child does).
+ */
+#ifndef EIDOLON_LOOP_CHILD_POOL_H
+#define EIDOLON_LOOP_CHILD_POOL_H
+
+#include "loop/child.h"
+
+enum { CHILD_POOL_MAX = 8, CHILD_POOL_WAITING_MAX = 4096 };
+
+struct child_pool;
+struct child_slot;
+
+struct child_pool_options {
+    const char *name;        /* for the log and for sentences: "cards" */
+    const char *what;        /* what a job is, in sentences: "card" */
+    const char *const *args; /* argv[1..] of this program, ended by NULL; both live for ever */
+    unsigned children;       /* 0: one a loop, two at most */
+    uint64_t time_ms;        /* a job may take */
+};
+
+enum child_answer { CHILD_MORE, CHILD_DONE, CHILD_NONSENSE };
+
+struct child_job {
+    struct str request; /* one frame, the caller's until done() */
+    /* A frame of the answer, on the child's loop: touches nothing but what is the job's. */
+    enum child_answer (*frame)(struct child_job *job, struct str frame);
+    void (*again)(struct child_job *job); /* it is begun anew: forget what frame() gathered; or NULL */
+    void (*done)(struct child_job *job);  /* on the loop that submitted, after submit returned */
+    enum err err;
+    struct error error;
+
+    /* the pool's own */
+    struct msg msg;
+    struct child_job *next;
+    struct loop *home;
+    struct child_slot *slot;
+    unsigned attempts;
+};
+
+/* Plain thread, before or after the loops started; nothing is started yet. */
+struct child_pool *child_pool_new(struct loops *loops, const struct child_pool_options *options);
+/* Ends the children of the calling loop; their jobs end with ERR_CLOSED. On every loop, before they stop. */
+void child_pool_stop(struct child_pool *pool) LOOP;
+void child_pool_free(struct child_pool *pool); /* after the loops ended */
+void child_pool_submit(struct child_pool *pool, struct child_job *job) LOOP;
+/* Process ids of the children of the calling loop, for tests; 0: none runs. */
+int child_pool_pid(struct child_pool *pool, unsigned child) LOOP;
+
+#endif

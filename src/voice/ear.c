@@ -1,0 +1,78 @@
+/* The server's side of hearing; see ear.h. Frames from the child: P progress, D the JSON, E an error. */
+#include "voice/ear.h"
+
+#include "base/json.h"
+#include "base/utf8.h"
+
+#include <stdlib.h>
+
+enum { EAR_JSON_MAX = 16 << 20, EAR_TIME_MS = 30 * 60 * 1000 };
+
+struct ear {
+    struct child_pool *pool;
+};
+
+struct ear *ear_new(struct loops *loops)
+{
+    static const char *const args[] = {"child", "ear", NULL};
+    static const struct child_pool_options options = {
+        .name = "ear", .what = "recording", .args = args, .children = 1, .time_ms = EAR_TIME_MS};
+    struct ear *ear = heap_alloc(sizeof *ear);
+    ear->pool = child_pool_new(loops, &options);
+    return ear;
+}
+
+void ear_stop(struct ear *ear)
+{
+    child_pool_stop(ear->pool);
+}
+
+void ear_free(struct ear *ear)
+{
+    child_pool_free(ear->pool);
+    free(ear);
+}
+
+static enum child_answer end_badly(struct ear_job *ear, struct str frame)
+{
+    if (frame.n < 1 || (unsigned char)frame.p[0] >= ERR_COUNT || frame.p[0] == ERR_OK ||
+        !utf8_valid(str_from(frame, 1)))
+        return CHILD_NONSENSE;
+    ear->job.err = error_set(&ear->job.error, (enum err)frame.p[0], "%.*s", STR_ARG(str_from(frame, 1)));
+    return CHILD_DONE;
+}
+
+static enum child_answer on_frame(struct child_job *job, struct str frame)
+{
+    struct ear_job *ear = CONTAINER(job, struct ear_job, job);
+    char letter = frame.n ? frame.p[0] : '\0';
+    frame = str_from(frame, 1);
+    if (letter == 'E')
+        return end_badly(ear, frame);
+    if (letter == 'P' && frame.n == 1) {
+        if (ear->progress)
+            ear->progress(ear, (unsigned char)frame.p[0] / 100.0);
+        return CHILD_MORE;
+    }
+    struct json *json = NULL;
+    if (letter != 'D' || frame.n > EAR_JSON_MAX)
+        return CHILD_NONSENSE;
+    ear->json = arena_str(ear->arena, frame);
+    return json_parse(ear->arena, ear->json, &json, NULL) || json->type != JSON_OBJECT ? CHILD_NONSENSE
+                                                                                       : CHILD_DONE;
+}
+
+static void on_done(struct child_job *job)
+{
+    on_loop();
+    struct ear_job *ear = CONTAINER(job, struct ear_job, job);
+    ear->err = job->err;
+    ear->error = job->error;
+    ear->done(ear);
+}
+
+void ear_submit(struct ear *ear, struct ear_job *job)
+{
+    job->job = (struct child_job){.request = job->file, .frame = on_frame, .done = on_done};
+    child_pool_submit(ear->pool, &job->job);
+}

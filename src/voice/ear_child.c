@@ -1,0 +1,284 @@
+/*
+ * The child that hears; see ear.h. It loads the model, confines itself, then takes one recording a frame.
+ */
+#include "voice/ear.h"
+
+#include "base/json.h"
+#include "voice/vad.h"
+
+#include <math.h>
+#include <pocketsphinx.h>
+#include <sndfile.h>
+#include <soxr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef EIDOLON_SPHINX_MODEL
+#define EIDOLON_SPHINX_MODEL "/usr/share/pocketsphinx/model/en-us"
+#endif
+
+static const uint64_t MEMORY_MAX = (uint64_t)2 << 30;
+enum { DECODED_PIECE = 16384, FRAMES_A_SECOND = 100, CHANNELS_MAX = 32 };
+
+/* ---- the file's bytes to samples ---- */
+struct source {
+    struct str bytes;
+    sf_count_t at;
+};
+
+static sf_count_t source_length(void *arg)
+{
+    return (sf_count_t)((struct source *)arg)->bytes.n;
+}
+
+static sf_count_t source_seek(sf_count_t offset, int whence, void *arg)
+{
+    struct source *s = arg;
+    sf_count_t from = whence == SEEK_CUR ? s->at : whence == SEEK_END ? (sf_count_t)s->bytes.n : 0;
+    if (from + offset >= 0 && from + offset <= (sf_count_t)s->bytes.n)
+        s->at = from + offset;
+    return s->at;
+}
+
+static sf_count_t source_read(void *to, sf_count_t count, void *arg)
+{
+    struct source *s = arg;
+    sf_count_t left = (sf_count_t)s->bytes.n - s->at;
+    count = count < left ? count : left;
+    if (count > 0)
+        memcpy(to, s->bytes.p + s->at, (size_t)count);
+    s->at += count;
+    return count;
+}
+
+static sf_count_t source_write(const void *from, sf_count_t count, void *arg)
+{
+    (void)from, (void)count, (void)arg;
+    return 0;
+}
+
+static sf_count_t source_tell(void *arg)
+{
+    return ((struct source *)arg)->at;
+}
+
+/* Mono at VAD_RATE, appended to `to`. */
+static enum err resample_all(SNDFILE *file, const SF_INFO *info, struct buf *to, struct error *e)
+{
+    soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_INT16_I);
+    soxr_quality_spec_t quality = soxr_quality_spec(SOXR_MQ, 0);
+    soxr_runtime_spec_t run = soxr_runtime_spec(1);
+    soxr_t soxr = soxr_create(info->samplerate, VAD_RATE, 1, NULL, &io, &quality, &run);
+    float *many = heap_alloc(sizeof *many * DECODED_PIECE * (size_t)info->channels), mono[DECODED_PIECE];
+    int16_t out[DECODED_PIECE];
+    sf_count_t n;
+    bool more = true;
+    if (!soxr) {
+        free(many);
+        return error_set(e, ERR_REFUSED, "The recording's rate of %d samples a second cannot be used.",
+                         info->samplerate);
+    }
+    while (more) {
+        n = sf_readf_float(file, many, DECODED_PIECE);
+        for (sf_count_t i = 0; i < n; i++) {
+            mono[i] = 0;
+            for (int c = 0; c < info->channels; c++)
+                mono[i] += many[i * info->channels + c] / (float)info->channels;
+        }
+        more = n > 0;
+        size_t used = 0, made = 0, at = 0;
+        do {
+            soxr_process(soxr, more ? mono + at : NULL, more ? (size_t)n - at : 0, more ? &used : NULL, out,
+                         DECODED_PIECE, &made);
+            buf_add(to, str_of((const char *)out, made * sizeof *out));
+            at += used;
+        } while (made == DECODED_PIECE || (more && at < (size_t)n));
+    }
+    soxr_delete(soxr);
+    free(many);
+    return to->overflow ? error_set(e, ERR_TOO_BIG, "The recording is longer than %d hours; split it.",
+                                    EAR_SECONDS_MAX / 3600)
+                        : ERR_OK;
+}
+
+static enum err decode(struct str bytes, struct buf *to, struct error *e)
+{
+    struct source source = {.bytes = bytes};
+    SF_VIRTUAL_IO io = {source_length, source_seek, source_read, source_write, source_tell};
+    SF_INFO info = {0};
+    SNDFILE *file = sf_open_virtual(&io, SFM_READ, &info, &source);
+    if (!file)
+        return error_set(
+            e, ERR_REFUSED,
+            "This is no recording that can be read (%s); send WAV, FLAC, Ogg (Opus, Vorbis) or MP3.",
+            sf_strerror(NULL));
+    enum err err = ERR_OK;
+    if (info.channels < 1 || info.channels > CHANNELS_MAX || info.samplerate < 1000 ||
+        info.samplerate > 768000)
+        err = error_set(e, ERR_REFUSED,
+                        "The recording has %d channels at %d samples a second, which cannot be used.",
+                        info.channels, info.samplerate);
+    else
+        err = resample_all(file, &info, to, e);
+    sf_close(file);
+    if (!err && !to->n)
+        err = error_set(e, ERR_REFUSED, "The recording holds no sound; record it again.");
+    return err;
+}
+
+/* ---- samples to words ---- */
+static bool is_word(const char *word)
+{
+    return word && word[0] != '<' && word[0] != '[' && word[0] != '+';
+}
+
+/* "hello(2)" is a second way to say hello. */
+static struct str spelling(const char *word)
+{
+    struct str s = str_c(word);
+    size_t alternative = str_find_char(s, '(');
+    return alternative == SIZE_MAX ? s : str_sub(s, 0, alternative);
+}
+
+struct heard {
+    struct buf text;
+    struct jw w;
+    unsigned segments;
+    double sum;
+    size_t words;
+};
+
+static double rounded(double value, double places)
+{
+    return round(value * places) / places;
+}
+
+static void hear_span(ps_decoder_t *ps, struct heard *h, const int16_t *samples, const struct vad_span *span)
+{
+    CLEANUP_BUF struct buf text = BUF_INIT, words = BUF_INIT;
+    struct jw w = JW(&words);
+    double from_s = (double)span->from / VAD_RATE, sum = 0;
+    size_t count = 0;
+    /* Else times go on from the utterance before. */
+    ps_start_stream(ps);
+    ps_start_utt(ps);
+    ps_process_raw(ps, samples + span->from, span->to - span->from, FALSE, TRUE);
+    ps_end_utt(ps);
+    jw_array(&w);
+    for (ps_seg_t *seg = ps_seg_iter(ps); seg; seg = ps_seg_next(seg)) {
+        int first, last, acoustic, language, back;
+        const char *word = ps_seg_word(seg);
+        if (!is_word(word))
+            continue;
+        double sure = logmath_exp(ps_get_logmath(ps), ps_seg_prob(seg, &acoustic, &language, &back));
+        ps_seg_frames(seg, &first, &last);
+        sure = sure > 1 ? 1 : sure;
+        if (text.n)
+            buf_add_char(&text, ' ');
+        buf_add(&text, spelling(word));
+        jw_object(&w);
+        jw_kv_string(&w, "word", spelling(word));
+        jw_kv_double(&w, "start", rounded(from_s + (double)first / FRAMES_A_SECOND, 100));
+        jw_kv_double(&w, "end", rounded(from_s + (double)(last + 1) / FRAMES_A_SECOND, 100));
+        jw_kv_double(&w, "confidence", rounded(sure, 1000));
+        jw_end_object(&w);
+        sum += sure;
+        count++;
+    }
+    jw_end_array(&w);
+    if (!count)
+        return;
+    jw_object(&h->w);
+    jw_kv_u64(&h->w, "id", h->segments++);
+    jw_kv_double(&h->w, "start", rounded(from_s, 100));
+    jw_kv_double(&h->w, "end", rounded((double)span->to / VAD_RATE, 100));
+    jw_kv_string(&h->w, "text", buf_str(&text));
+    jw_kv_double(&h->w, "confidence", rounded(sum / (double)count, 1000));
+    jw_kv_raw(&h->w, "words", buf_str(&words));
+    jw_end_object(&h->w);
+    if (h->text.n)
+        buf_add_char(&h->text, ' ');
+    buf_add(&h->text, buf_str(&text));
+    h->sum += sum;
+    h->words += count;
+}
+
+static bool tell(char letter, struct str rest)
+{
+    CLEANUP_BUF struct buf frame = BUF_MAX(CHILD_FRAME_MAX);
+    buf_add_char(&frame, letter);
+    buf_add(&frame, rest);
+    return child_write(buf_str(&frame));
+}
+
+static bool hear_all(ps_decoder_t *ps, const int16_t *samples, size_t count)
+{
+    struct arena a = ARENA_INIT;
+    CLEANUP_BUF struct buf segments = BUF_INIT, all = BUF_INIT;
+    struct heard h = {.w = JW(&segments)};
+    size_t n;
+    bool good = true;
+    struct vad_span *spans = vad_spans(&a, samples, count, &n);
+    jw_array(&h.w);
+    for (size_t i = 0; good && i < n; i++) {
+        char share = (char)(spans[i].from * 100 / count);
+        hear_span(ps, &h, samples, &spans[i]);
+        good = tell('P', str_of(&share, 1));
+    }
+    jw_end_array(&h.w);
+    struct jw w = JW(&all);
+    jw_object(&w);
+    jw_kv_string(&w, "text", buf_str(&h.text));
+    jw_kv_string(&w, "language", STR("en"));
+    jw_kv_double(&w, "confidence", h.words ? rounded(h.sum / (double)h.words, 1000) : 0);
+    jw_kv_u64(&w, "duration_ms", count * 1000 / VAD_RATE);
+    jw_kv_raw(&w, "segments", buf_str(&segments));
+    jw_end_object(&w);
+    good = good && tell('D', buf_str(&all));
+    buf_release(&h.text);
+    arena_release(&a);
+    return good;
+}
+
+static bool tell_error(const struct error *e)
+{
+    CLEANUP_BUF struct buf rest = BUF_INIT;
+    buf_add_char(&rest, (char)e->err);
+    buf_add(&rest, str_c(e->message));
+    return tell('E', buf_str(&rest));
+}
+
+static ps_decoder_t *load(void)
+{
+    cmd_ln_t *config = cmd_ln_init(NULL, ps_args(), TRUE, "-hmm", EIDOLON_SPHINX_MODEL "/en-us", "-lm",
+                                   EIDOLON_SPHINX_MODEL "/en-us.lm.bin", "-dict",
+                                   EIDOLON_SPHINX_MODEL "/cmudict-en-us.dict", "-logfn", "/dev/null", NULL);
+    return config ? ps_init(config) : NULL;
+}
+
+void ear_child_main(void)
+{
+    struct buf frame = BUF_INIT;
+    struct error e = {0};
+    bool there = access(EIDOLON_SPHINX_MODEL "/en-us.lm.bin", R_OK) == 0;
+    ps_decoder_t *ps = there ? load() : NULL;
+    if (child_confine(CHILD_NO_FILES, MEMORY_MAX, &e) != ERR_OK) {
+        fprintf(stderr, "%s\n", e.message);
+        _exit(EXIT_FAILURE);
+    }
+    for (bool good = true; good && child_read(&frame);) {
+        CLEANUP_BUF struct buf samples = BUF_MAX((size_t)EAR_SECONDS_MAX * VAD_RATE * sizeof(int16_t));
+        e = (struct error){0};
+        enum err err =
+            ps ? decode(buf_str(&frame), &samples, &e)
+               : error_set(&e, ERR_UNAVAILABLE,
+                           "The embedded ear has no model here; install Debian's pocketsphinx-en-us.");
+        if (err)
+            good = tell_error(&e);
+        else
+            good = hear_all(ps, (const int16_t *)(const void *)samples.p, samples.n / sizeof(int16_t));
+    }
+    _exit(EXIT_SUCCESS);
+}
