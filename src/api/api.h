@@ -19,8 +19,9 @@ struct api;
 struct engines;
 struct llama;
 struct workers;  /* loop/workers.h */
-struct settings;
-struct voices; /* api/settings.h */
+struct settings; /* api/settings.h */
+struct voices;   /* voice/speech.h */
+struct ear;      /* voice/ear.h */
 
 /* The wire formats of events, by number: room_deps.encode in this order (encode.c). */
 enum api_format { FORMAT_JSON, FORMAT_SSE, FORMAT_WS, FORMAT_WS_DEFLATED, FORMATS };
@@ -33,9 +34,9 @@ struct api_parts {
     struct memory *memory;
     struct engines *engines;
     struct llama *llama; /* engine/llama.h */
-    struct voices *voices;   /* voice/speech.h */
-    struct ear *ear;         /* voice/ear.h */
-    struct workers *workers; /* loop/workers.h */
+    struct voices *voices;
+    struct ear *ear;
+    struct workers *workers;
     struct rooms *rooms;
     struct settings *settings;
     const struct card_importer *cards; /* persona/card_import.h */

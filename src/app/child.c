@@ -15,13 +15,11 @@ struct job_of_child {
     unsigned confine;    /* enum child_confine_flags */
     uint64_t memory_max; /* of address space */
     int (*serve)(bool (*read)(struct buf *to), bool (*write)(struct str frame));
-    void (*alone)(
-        void); /* in place of serve: confines itself, once it has opened what it needs; does not return */
+    void (*alone)(void); /* in place of serve: confines itself when it has opened what it needs */
 };
 
 static const struct job_of_child jobs[] = {
     {"cards", CHILD_NO_FILES, CARD_CHILD_MEMORY, card_child_serve, NULL},
-    {"chats", CHILD_NO_FILES, (uint64_t)2 << 30, wire_serve},
     {"chats", CHILD_NO_FILES, (uint64_t)2 << 30, wire_serve, NULL},
     {.name = "ear", .alone = ear_child_main},
 };

@@ -246,7 +246,7 @@ static double within(double value, double low, double high)
     return isnan(value) ? 1 : value < low ? low : value > high ? high : value;
 }
 
-static uint64_t flite_start(struct tts *t, const struct tts_request *request, const struct tts_emit *emit,
+static LOOP uint64_t flite_start(struct tts *t, const struct tts_request *request, const struct tts_emit *emit,
                             void *arg, struct error *e)
 {
     struct flite *f = (struct flite *)t;
@@ -294,7 +294,7 @@ static void flite_cancel(struct tts *t, uint64_t id)
     }
 }
 
-static void flite_close(struct tts *t)
+static LOOP void flite_close(struct tts *t)
 {
     struct flite *f = (struct flite *)t;
     for (struct utterance *u = f->first; u; u = u->next) {

@@ -274,11 +274,8 @@ static void on_entity(void *arg, const XML_Char *name, int is_parameter, const X
 bool ssml_is(struct str text)
 {
     text = str_trim(text);
-    if (str_starts(text, STR("<?xml"))) {
-        size_t end = str_find(text, STR("?>"));
-        text = end == SIZE_MAX ? STR_NONE : str_trim(str_from(text, end + 2));
-    }
-    return str_starts(text, STR("<speak>")) || str_starts(text, STR("<speak "));
+    return str_starts(text, STR("<speak>")) || str_starts(text, STR("<speak ")) ||
+           str_starts(text, STR("<?xml")) || str_starts(text, STR("<!DOCTYPE"));
 }
 
 enum err ssml_read(struct arena *a, struct str text, struct ssml_piece **out, size_t *count, struct error *e)

@@ -31,7 +31,7 @@ struct ssml_piece {
     struct str mark;   /* its name, where there is neither */
 };
 
-/* Whether a text means to be SSML: it begins with <speak. */
+/* Whether a text means to be SSML: it begins with <speak, or as XML documents do. */
 bool ssml_is(struct str text);
 
 /* The pieces, in `a`. ERR_INVALID with the line and what is wrong. */

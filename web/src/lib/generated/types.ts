@@ -1334,6 +1334,74 @@ export interface EmbeddingList {
     usage: unknown;
 }
 
+/** A word that was heard. */
+export interface TranscriptWord {
+    /** The word. */
+    word: string;
+    /** Seconds from the beginning. */
+    start: number;
+    /** Seconds from the beginning. */
+    end: number;
+    /** 0 to 1. */
+    confidence: number;
+}
+
+/** What was said without a longer pause. */
+export interface TranscriptSegment {
+    /** Counts from 0. */
+    id: number;
+    /** Seconds from the beginning. */
+    start: number;
+    /** Seconds from the beginning. */
+    end: number;
+    /** What was said. */
+    text: string;
+    /** 0 to 1. */
+    confidence: number;
+    /** Its words. */
+    words: TranscriptWord[];
+}
+
+/** What was heard in a recording. */
+export interface Transcript {
+    /** All that was said; empty where nobody spoke. */
+    text: string;
+    /** The language. */
+    language: string;
+    /** 0 to 1. */
+    confidence: number;
+    /** How long the recording is. */
+    duration_ms: number;
+    /** Its parts. */
+    segments: TranscriptSegment[];
+}
+
+/** A text to be spoken. Other fields are ignored. */
+export interface TtsInput {
+    /** Plain text, Markdown or SSML. */
+    text: string;
+    /** The slug or id of the persona whose voice it is. */
+    character?: string | null;
+    /** A voice by name, as flite/slt. */
+    voice?: string | null;
+    /** wav, pcm, opus, mp3 or flac. */
+    format?: string | null;
+}
+
+/** OpenAI's speech call. Other fields are ignored. */
+export interface SpeechInput {
+    /** What is spoken. */
+    input: string;
+    /** One of OpenAI's names, flite/slt, or a persona's slug. */
+    voice: unknown;
+    /** mp3, opus, flac, wav or pcm. */
+    response_format?: string;
+    /** 0.25 to 4. */
+    speed?: number;
+    /** audio or sse. */
+    stream_format?: string;
+}
+
 /** waifu-rt3d's chat call: one message to one persona. Other fields are ignored. */
 export interface ChatInput {
     /** What is said. */
