@@ -24,9 +24,11 @@ struct child_pool {
     struct child_slot slots[CHILD_POOL_MAX];
     unsigned count;
     atomic_uint turn;
+    atomic_bool stopped;
 };
 
 static void give_next(struct child_slot *s) LOOP;
+static void on_late(struct timer *timer);
 
 struct child_pool *child_pool_new(struct loops *loops, const struct child_pool_options *options)
 {
@@ -106,20 +108,11 @@ static void on_frame(void *arg, struct str frame)
 
 static LOOP void fail_lost(struct child_slot *s, bool late, const char *sentence)
 {
-    CLEANUP_BUF struct buf why = BUF_INIT;
-    const char *what = s->pool->options.what;
-    if (late)
-        buf_printf(&why,
-                   "Working on this %s took too long, so it was given up; make it smaller or save it anew.",
-                   what);
-    else if (s->served)
-        buf_printf(
-            &why, "This %s cannot be read: its reader failed on it twice. Save it anew with another program.",
-            what);
+    const struct child_pool_options *say = &s->pool->options;
+    if (late || s->served)
+        fail(s, ERR_REFUSED, late ? say->late : say->failed);
     else
-        buf_add(&why, str_c(sentence)); /* the child never worked at all: that is not the job's fault */
-    buf_add_char(&why, '\0');
-    fail(s, late || s->served ? ERR_REFUSED : ERR_UNAVAILABLE, why.p);
+        fail(s, ERR_UNAVAILABLE, sentence); /* the child never worked at all: that is not the job's fault */
 }
 
 static void on_lost(void *arg, const char *sentence)
@@ -140,6 +133,10 @@ static void on_late(struct timer *timer)
 {
     on_loop();
     struct child_slot *s = CONTAINER(timer, struct child_slot, timer);
+    if (!child_running(s->child)) { /* it waits to be started: the job's time has not begun */
+        timer_arm(timer, s->pool->options.time_ms, on_late);
+        return;
+    }
     s->late = true;
     child_kill(s->child);
 }
@@ -160,12 +157,16 @@ static void give_next(struct child_slot *s)
 {
     while (s->first && !s->busy && !s->stopped) {
         struct child_job *job = s->first;
+        struct buf frame = BUF_MAX(CHILD_FRAME_MAX);
         struct error e = {0};
         start(s);
-        if (job->attempts++ && job->again)
-            job->again(job);
+        job->attempts++;
         s->busy = true;
-        enum err err = child_send(s->child, job->request, &e);
+        job->write(job, &frame);
+        enum err err = buf_check(&frame, "What is sent", &e);
+        if (!err)
+            err = child_send(s->child, buf_str(&frame), &e);
+        buf_release(&frame);
         if (err)
             fail(s, err, e.message);
         else
@@ -219,8 +220,14 @@ void child_pool_submit(struct child_pool *pool, struct child_job *job)
     loop_post(job->slot->loop, &job->msg);
 }
 
+bool child_pool_stopped(const struct child_pool *pool)
+{
+    return atomic_load(&pool->stopped);
+}
+
 void child_pool_stop(struct child_pool *pool)
 {
+    atomic_store(&pool->stopped, true);
     for (unsigned i = 0; i < pool->count; i++) {
         struct child_slot *s = &pool->slots[i];
         if (s->loop != loop_self() || s->stopped)
@@ -238,5 +245,5 @@ void child_pool_stop(struct child_pool *pool)
 int child_pool_pid(struct child_pool *pool, unsigned child)
 {
     struct child_slot *s = &pool->slots[child % pool->count];
-    return s->child && s->loop == loop_self() ? child_pid(s->child) : 0;
+    return s->loop == loop_self() && s->child ? child_pid(s->child) : 0;
 }

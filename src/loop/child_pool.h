@@ -20,8 +20,9 @@ struct child_pool;
 struct child_slot;
 
 struct child_pool_options {
-    const char *name;        /* for the log and for sentences: "cards" */
-    const char *what;        /* what a job is, in sentences: "card" */
+    const char *name;        /* for the log: "cards" */
+    const char *late;        /* the sentence of a job that took longer than time_ms */
+    const char *failed;      /* the sentence of a job on which the child died twice */
     const char *const *args; /* argv[1..] of this program, ended by NULL; both live for ever */
     unsigned children;       /* 0: one a loop, two at most */
     uint64_t time_ms;        /* a job may take */
@@ -30,11 +31,12 @@ struct child_pool_options {
 enum child_answer { CHILD_MORE, CHILD_DONE, CHILD_NONSENSE };
 
 struct child_job {
-    struct str request; /* one frame, the caller's until done() */
+    /* Writes the request, one frame, when its turn has come (again, where a child died); on the child's loop.
+     */
+    void (*write)(struct child_job *job, struct buf *to);
     /* A frame of the answer, on the child's loop: touches nothing but what is the job's. */
     enum child_answer (*frame)(struct child_job *job, struct str frame);
-    void (*again)(struct child_job *job); /* it is begun anew: forget what frame() gathered; or NULL */
-    void (*done)(struct child_job *job);  /* on the loop that submitted, after submit returned */
+    void (*done)(struct child_job *job); /* on the loop that submitted, after submit returned */
     enum err err;
     struct error error;
 
@@ -50,6 +52,8 @@ struct child_job {
 struct child_pool *child_pool_new(struct loops *loops, const struct child_pool_options *options);
 /* Ends the children of the calling loop; their jobs end with ERR_CLOSED. On every loop, before they stop. */
 void child_pool_stop(struct child_pool *pool) LOOP;
+/* Whether it was stopped: then nothing more is begun. Any thread. */
+bool child_pool_stopped(const struct child_pool *pool);
 void child_pool_free(struct child_pool *pool); /* after the loops ended */
 void child_pool_submit(struct child_pool *pool, struct child_job *job) LOOP;
 /* Process ids of the children of the calling loop, for tests; 0: none runs. */

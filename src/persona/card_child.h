@@ -14,14 +14,12 @@
 #define EIDOLON_PERSONA_CARD_CHILD_H
 
 #include "base/buf.h"
-#include "loop/loop.h"
+#include "loop/child_pool.h"
 #include "persona/card_file.h"
 
 struct card_pool;
 
 enum {
-    CARD_CHILDREN_MAX = 8,
-    CARD_WAITING_MAX = 4096,     /* jobs that may wait; above it ERR_BUSY */
     CARD_CHILD_MEMORY = 1 << 30, /* bytes of address space of a child */
 };
 
@@ -52,13 +50,9 @@ struct card_job {
     struct card_file file; /* CARD_IMAGE: only `picture` */
 
     /* its own */
-    struct msg msg;
-    struct card_job *next;
-    struct loop *home;
-    struct card_slot *slot;
+    struct child_job job;
     size_t part_cap;
     uint64_t received;
-    unsigned attempts;
 };
 
 void card_pool_submit(struct card_pool *pool, struct card_job *job) LOOP;

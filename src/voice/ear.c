@@ -8,6 +8,10 @@
 
 enum { EAR_JSON_MAX = 16 << 20, EAR_TIME_MS = 30 * 60 * 1000 };
 
+#define LATE "Listening to this recording took too long, so it was given up; split it and send the parts."
+#define FAILED                                                                                               \
+    "This recording cannot be heard: the ear failed on it twice. Save it anew with another program."
+
 struct ear {
     struct child_pool *pool;
 };
@@ -16,7 +20,7 @@ struct ear *ear_new(struct loops *loops)
 {
     static const char *const args[] = {"child", "ear", NULL};
     static const struct child_pool_options options = {
-        .name = "ear", .what = "recording", .args = args, .children = 1, .time_ms = EAR_TIME_MS};
+        .name = "ear", .late = LATE, .failed = FAILED, .args = args, .children = 1, .time_ms = EAR_TIME_MS};
     struct ear *ear = heap_alloc(sizeof *ear);
     ear->pool = child_pool_new(loops, &options);
     return ear;
@@ -71,8 +75,13 @@ static void on_done(struct child_job *job)
     ear->done(ear);
 }
 
+static void write_file(struct child_job *job, struct buf *to)
+{
+    buf_add(to, CONTAINER(job, struct ear_job, job)->file);
+}
+
 void ear_submit(struct ear *ear, struct ear_job *job)
 {
-    job->job = (struct child_job){.request = job->file, .frame = on_frame, .done = on_done};
+    job->job = (struct child_job){.write = write_file, .frame = on_frame, .done = on_done};
     child_pool_submit(ear->pool, &job->job);
 }

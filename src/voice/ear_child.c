@@ -223,7 +223,7 @@ static bool hear_all(ps_decoder_t *ps, const int16_t *samples, size_t count)
     struct vad_span *spans = vad_spans(&a, samples, count, &n);
     jw_array(&h.w);
     for (size_t i = 0; good && i < n; i++) {
-        char share = (char)(spans[i].from * 100 / count);
+        char share = (char)(spans[i].from * 100 / (count ? count : 1));
         hear_span(ps, &h, samples, &spans[i]);
         good = tell('P', str_of(&share, 1));
     }

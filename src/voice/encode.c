@@ -55,11 +55,12 @@ static void put32(char *to, uint32_t value)
 
 static void wav_head(char to[WAV_HEAD], unsigned rate, uint32_t bytes)
 {
-    memcpy(to, "RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0", 24);
+    /* No text: the zeros are part of it. */
+    static const char plain[WAV_HEAD] = "RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0\0\0\0\0\0\0\0\0\2\0\20\0data";
+    memcpy(to, plain, sizeof plain);
     put32(to + 4, bytes > UINT32_MAX - WAV_HEAD ? UINT32_MAX : bytes + WAV_HEAD - 8);
     put32(to + 24, rate);
     put32(to + 28, rate * 2);
-    memcpy(to + 32, "\2\0\20\0data", 8);
     put32(to + 40, bytes);
 }
 
@@ -252,8 +253,7 @@ enum err encoder_end(struct encoder *en, bool whole, struct error *e)
         en->samples < UINT32_MAX / 4)
         wav_head(en->to->p + en->head_at, en->rate, (uint32_t)(en->samples * 2));
     if (en->broken)
-        return error_set(e, ERR_INTERNAL, "The sound could not be made into %s; ask for wav.",
-                         sound_format_names[en->format]);
+        return error_set(e, ERR_INTERNAL, "The sound could not be made into that format; ask for wav.");
     return buf_check(en->to, "The sound", e);
 }
 

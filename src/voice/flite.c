@@ -246,8 +246,8 @@ static double within(double value, double low, double high)
     return isnan(value) ? 1 : value < low ? low : value > high ? high : value;
 }
 
-static LOOP uint64_t flite_start(struct tts *t, const struct tts_request *request, const struct tts_emit *emit,
-                            void *arg, struct error *e)
+static LOOP uint64_t flite_start(struct tts *t, const struct tts_request *request,
+                                 const struct tts_emit *emit, void *arg, struct error *e)
 {
     struct flite *f = (struct flite *)t;
     cst_voice *voice = voice_of(request->voice);

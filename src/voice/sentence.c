@@ -102,10 +102,8 @@ static size_t settle(const struct sentences *s, size_t at, bool at_once)
     if (!is_space(c))
         return SIZE_MAX; /* within a word: "3.5", "a.b.c", "wait...what" */
     /* The next letter says whether it goes on: "Dr. No", "... and". */
-    while (next.n && is_space(c)) {
-        rest = next;
+    while (next.n && is_space(c))
         c = utf8_next(&next);
-    }
     if (is_space(c))
         return s->ended ? end : 0;
     return end;
