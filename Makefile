@@ -55,8 +55,9 @@ all: build/eidolon
 
 -include $(wildcard mk/*.mk)
 
+# By rename: a server that runs keeps the one it was started from.
 build/eidolon: $(OUT)/eidolon
-	@cp $< $@
+	@cp $< $@.new && mv $@.new $@
 
 $(OUT)/eidolon: $(OUT)/obj/app/main.o $(LIBRARY)
 	@$(if $(V),,echo "  link  $@")
