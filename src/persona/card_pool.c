@@ -42,6 +42,8 @@ bool card_pool_stopped(const struct card_pool *pool)
 
 void card_pool_free(struct card_pool *pool)
 {
+    if (!pool) /* the parts were never opened that far */
+        return;
     child_pool_free(pool->children);
     free(pool);
 }
