@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "loop/child_frame.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,8 +22,6 @@
 #include <sys/resource.h>
 
 enum {
-    WIRE = 3, /* the child's descriptor */
-    HEAD = 4, /* bytes of a frame's length */
     READ_PIECE = 64 * 1024,
     LINE_MAX_BYTES = 1000, /* of the child's standard error; a longer line is logged in pieces */
     LAST_WORDS = 160,      /* of its last line, in the sentence of lost() */
@@ -174,18 +173,12 @@ static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     out->len = out->base ? READ_PIECE : 0;
 }
 
-static uint32_t frame_length(const char *p)
-{
-    const unsigned char *u = (const unsigned char *)p;
-    return (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
-}
-
 /* Every whole frame that is there. The owner may close the child in any of them. */
 static LOOP void read_frames(struct run *run)
 {
     size_t at = 0;
-    while (run->child && run->in.n - at >= HEAD) {
-        uint32_t n = frame_length(run->in.p + at);
+    while (run->child && run->in.n - at >= CHILD_HEAD) {
+        uint32_t n = child_head_read(run->in.p + at);
         if (n > CHILD_FRAME_MAX) {
             snprintf(run->broken, sizeof run->broken,
                      "sent a frame of %u bytes, more than is allowed, and was ended", n);
@@ -193,10 +186,10 @@ static LOOP void read_frames(struct run *run)
             at = run->in.n;
             break;
         }
-        if (run->in.n - at - HEAD < n)
+        if (run->in.n - at - CHILD_HEAD < n)
             break;
-        run->child->events->frame(run->child->arg, str_of(run->in.p + at + HEAD, n));
-        at += HEAD + n;
+        run->child->events->frame(run->child->arg, str_of(run->in.p + at + CHILD_HEAD, n));
+        at += CHILD_HEAD + n;
     }
     buf_drop(&run->in, run->child ? at : run->in.n);
     if (!run->in.n && run->in.cap > 16 * READ_PIECE)
@@ -286,12 +279,11 @@ enum err child_send(struct child *child, struct str frame, struct error *e)
                          child->name);
     if (!child->run && !timer_armed(&child->timer))
         return error_set(e, ERR_UNAVAILABLE, "The %s process does not run.", child->name);
-    struct out *out = heap_alloc(sizeof *out + HEAD + frame.n);
-    out->n = HEAD + frame.n;
-    for (int i = 0; i < HEAD; i++)
-        out->bytes[i] = (char)(frame.n >> (8 * i) & 0xff);
+    struct out *out = heap_alloc(sizeof *out + CHILD_HEAD + frame.n);
+    out->n = CHILD_HEAD + frame.n;
+    child_head_write(out->bytes, (uint32_t)frame.n);
     if (frame.n)
-        memcpy(out->bytes + HEAD, frame.p, frame.n);
+        memcpy(out->bytes + CHILD_HEAD, frame.p, frame.n);
     child->queued += out->n;
     if (child->run) {
         write_out(child, out);
@@ -337,7 +329,7 @@ static LOOP int spawn(struct child *child, struct run *run)
         .args = child->args,
         .env = env,
         .stdio = stdio,
-        .stdio_count = WIRE + 1,
+        .stdio_count = CHILD_WIRE + 1,
     };
     int rc = uv_spawn(loop_uv(child->loop), &run->process, &options);
     free(env);
@@ -354,7 +346,8 @@ static void on_unstartable(struct timer *timer)
 static void start_now(struct child *child)
 {
     struct run *run = heap_alloc(sizeof *run);
-    *run = (struct run){.child = child, .in = BUF_MAX(CHILD_FRAME_MAX + HEAD + READ_PIECE), .handles = 3};
+    *run =
+        (struct run){.child = child, .in = BUF_MAX(CHILD_FRAME_MAX + CHILD_HEAD + READ_PIECE), .handles = 3};
     uv_pipe_init(loop_uv(child->loop), &run->wire, 0);
     uv_pipe_init(loop_uv(child->loop), &run->err, 0);
     run->process.data = run->wire.data = run->err.data = run;

@@ -10,6 +10,8 @@
  */
 #include "loop/child.h"
 
+#include "loop/child_frame.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -22,8 +24,6 @@
 #include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-enum { WIRE = 3, HEAD = 4 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED true
@@ -126,7 +126,7 @@ enum err child_confine(unsigned flags, uint64_t memory_max, struct error *e)
         return error_set(e, ERR_UNAVAILABLE, "The kernel does not let a child process confine itself: %s.",
                          strerror(errno));
     if (!(flags & CHILD_KEEP_FILES))
-        close_range(WIRE + 1, ~0U, 0);
+        close_range(CHILD_WIRE + 1, ~0U, 0);
     setrlimit(RLIMIT_CORE, &none);
     if (memory_max && !SANITIZED && setrlimit(RLIMIT_AS, &memory) != 0)
         return error_set(e, ERR_UNAVAILABLE, "The kernel refuses a limit of %llu bytes of memory: %s.",
@@ -141,7 +141,7 @@ enum err child_confine(unsigned flags, uint64_t memory_max, struct error *e)
 static bool read_all(char *to, size_t n)
 {
     while (n) {
-        ssize_t got = read(WIRE, to, n);
+        ssize_t got = read(CHILD_WIRE, to, n);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -154,12 +154,11 @@ static bool read_all(char *to, size_t n)
 
 bool child_read(struct buf *to)
 {
-    unsigned char head[HEAD];
+    char head[CHILD_HEAD];
     buf_clear(to);
-    if (!read_all((char *)head, HEAD))
+    if (!read_all(head, CHILD_HEAD))
         return false;
-    uint32_t n =
-        (uint32_t)head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 24;
+    uint32_t n = child_head_read(head);
     if (n > CHILD_FRAME_MAX)
         return false;
     to->max = CHILD_FRAME_MAX + 1;
@@ -172,15 +171,14 @@ bool child_read(struct buf *to)
 
 bool child_write(struct str frame)
 {
-    unsigned char head[HEAD];
-    struct iovec v[2] = {{head, HEAD}, {(void *)frame.p, frame.n}};
+    char head[CHILD_HEAD];
+    struct iovec v[2] = {{head, CHILD_HEAD}, {(void *)frame.p, frame.n}};
     int at = 0;
     if (frame.n > CHILD_FRAME_MAX)
         return false;
-    for (int i = 0; i < HEAD; i++)
-        head[i] = (unsigned char)(frame.n >> (8 * i) & 0xff);
+    child_head_write(head, (uint32_t)frame.n);
     while (at < 2) {
-        ssize_t n = writev(WIRE, v + at, 2 - at);
+        ssize_t n = writev(CHILD_WIRE, v + at, 2 - at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
