@@ -16,19 +16,14 @@ static void write_tail(struct jw *w, struct call *call, struct str name, bool lo
 
 static bool is_locked(const struct config_engine *engine)
 {
-    size_t count = 0;
-    config_engine_rows(&count);
-    for (size_t i = 0; i < count; i++)
-        if (engine->sources[i] > CONFIG_FROM_STORED)
-            return true;
-    return false;
+    return config_named_locked(CONFIG_ENGINES, (const struct config_named *)engine);
 }
 
 static void write_engine(struct jw *w, struct call *call, const struct config_engine *engine) LOOP;
 static void write_engine(struct jw *w, struct call *call, const struct config_engine *engine)
 {
-    size_t count = 0;
-    const struct config_row *rows = config_engine_rows(&count);
+    const struct config_row *rows = config_kind(CONFIG_ENGINES)->rows;
+    size_t count = config_kind(CONFIG_ENGINES)->count;
     jw_object(w);
     jw_kv_string(w, "name", engine->name);
     for (size_t i = 0; i < count; i++) {
@@ -100,8 +95,8 @@ void handle_engine_show(struct call *call)
 /* Every field of an engine; what the body leaves out, or gives as null, is unset. */
 static enum err take_fields(struct call *call, struct settings_change *change, struct error *e)
 {
-    size_t count = 0;
-    const struct config_row *rows = config_engine_rows(&count);
+    const struct config_row *rows = config_kind(CONFIG_ENGINES)->rows;
+    size_t count = config_kind(CONFIG_ENGINES)->count;
     change->values = arena_array(&change->arena, struct settings_value, count);
     for (size_t i = 0; i < count; i++) {
         const struct json *value = json_get(call->body, rows[i].key);

@@ -85,8 +85,8 @@ void settings_change_call(struct call *call, struct settings_change *change,
 
 static void write_settings(struct jw *w, const struct config_provider *p)
 {
-    size_t count = 0;
-    const struct config_row *rows = config_provider_rows(&count);
+    const struct config_row *rows = config_kind(CONFIG_PROVIDERS)->rows;
+    size_t count = config_kind(CONFIG_PROVIDERS)->count;
     jw_key(w, STR("settings"));
     jw_object(w);
     for (size_t i = 0; i < count; i++) {
@@ -107,12 +107,7 @@ static void write_settings(struct jw *w, const struct config_provider *p)
 
 static bool is_locked(const struct config_provider *p)
 {
-    size_t count = 0;
-    config_provider_rows(&count);
-    for (size_t i = 0; i < count; i++)
-        if (p->sources[i] > CONFIG_FROM_STORED)
-            return true;
-    return false;
+    return config_named_locked(CONFIG_PROVIDERS, (const struct config_named *)p);
 }
 
 static void write_provider(struct jw *w, const struct config_provider *p)
@@ -206,8 +201,8 @@ void handle_provider_show(struct call *call)
 /* Every field of a provider; what the body leaves out is unset, but for secrets, which stay. */
 static enum err take_fields(struct call *call, struct settings_change *change, struct error *e)
 {
-    size_t count = 0;
-    const struct config_row *rows = config_provider_rows(&count);
+    const struct config_row *rows = config_kind(CONFIG_PROVIDERS)->rows;
+    size_t count = config_kind(CONFIG_PROVIDERS)->count;
     const struct json *settings = json_get(call->body, "settings");
     change->values = arena_array(&change->arena, struct settings_value, count);
     for (size_t i = 0; i < count; i++) {

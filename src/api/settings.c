@@ -33,11 +33,14 @@ struct settings {
 };
 
 static const struct {
-    const char *type, *prefix;
-} kinds[] = {
-    [SETTINGS_PLAIN] = {"setting", ""},
-    [SETTINGS_PROVIDER] = {"provider", "provider."},
-    [SETTINGS_ENGINE] = {"engine", "engine."},
+    const char *type, *prefix; /* of documents; of flat names */
+    const char *called;        /* in sentences */
+    enum config_kind named;
+} kinds[SETTINGS_KINDS] = {
+    [SETTINGS_PLAIN] = {"setting", "", "setting", CONFIG_KINDS},
+    [SETTINGS_PROVIDER] = {"provider", "provider.", "provider", CONFIG_PROVIDERS},
+    [SETTINGS_ENGINE] = {"engine", "engine.", "engine", CONFIG_ENGINES},
+    [SETTINGS_SPEECH] = {"speech_provider", "speech.", "speech provider", CONFIG_SPEECH_PROVIDERS},
 };
 
 /* Everything plain is one document. */
@@ -187,7 +190,7 @@ static enum err load_kind(struct settings *s, enum settings_kind kind, struct er
 enum err settings_load(struct settings *s, struct store *store, struct error *complaint, struct error *e)
 {
     s->store = store;
-    for (enum settings_kind kind = SETTINGS_PLAIN; kind <= SETTINGS_ENGINE; kind++) {
+    for (enum settings_kind kind = SETTINGS_PLAIN; kind < SETTINGS_KINDS; kind++) {
         enum err err = load_kind(s, kind, e);
         if (err)
             return err;
@@ -226,7 +229,7 @@ static bool named(const struct settings_change *change, struct arena *a, struct 
 {
     if (change->kind == SETTINGS_PLAIN) {
         *key = stored_name;
-        return !str_starts(stored_name, STR("provider.")) &&
+        return !str_starts(stored_name, STR("provider.")) && !str_starts(stored_name, STR("speech.")) &&
                (!str_starts(stored_name, STR("engine.")) || str_eq(stored_name, STR("engine.default")));
     }
     struct str prefix = arena_printf(a, "%s%.*s.", kinds[change->kind].prefix, STR_ARG(change->name));
@@ -353,16 +356,15 @@ static enum err prepare(struct settings *s, struct changing *c, struct buf *doc)
 {
     struct settings_change *change = c->change;
     const struct config *now = settings_config(s);
-    bool there = change->kind == SETTINGS_PROVIDER ? config_provider(now, change->name) != NULL
-                 : change->kind == SETTINGS_ENGINE ? config_engine(now, change->name) != NULL
-                                                   : true;
+    bool there =
+        change->kind == SETTINGS_PLAIN || config_named(now, kinds[change->kind].named, change->name) != NULL;
     if (change->create && there)
         return error_set_param(&change->error, ERR_CONFLICT, "name",
                                "There is a %s called '%.*s' already; change that one or choose another name.",
-                               kinds[change->kind].type, STR_ARG(change->name));
+                               kinds[change->kind].called, STR_ARG(change->name));
     if (change->remove && !there)
         return error_set(&change->error, ERR_NOT_FOUND, "There is no %s called '%.*s'.",
-                         kinds[change->kind].type, STR_ARG(change->name));
+                         kinds[change->kind].called, STR_ARG(change->name));
     if (s->changing)
         return error_set(&change->error, ERR_BUSY, "Another change of the settings is under way; try again.");
     c->stored = changed_list(s, change, &change->arena, doc);

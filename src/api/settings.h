@@ -1,10 +1,11 @@
 /*
  * The settings in force: where they came from, what the page stored, and their change while we run.
  *
- * Sources, later ones winning: defaults, what is stored (documents of kind "setting", "provider" and
- * "engine"), the file, the environment, flags. A change is checked on a whole new config, stored, and only
- * then put in force: settings_config() gives the new one from then on, and `applied` tells the engines.
- * Configs that were in force are kept until the end, as anybody may still read them; they are few.
+ * Sources, later ones winning: defaults, what is stored (documents of kind "setting", "provider",
+ * "engine" and "speech_provider"), the file, the environment, flags. A change is checked on a whole new
+ * config, stored, and only then put in force: settings_config() gives the new one from then on, and `applied`
+ * tells the engines. Configs that were in force are kept until the end, as anybody may still read them; they
+ * are few.
  *
  * One change at a time: a second is refused with ERR_BUSY. settings_config() is for any thread, the rest
  * for loops.
@@ -38,7 +39,7 @@ const struct config *settings_config(const struct settings *s);
 /* Called on the changing loop when a new config is in force. */
 void settings_on_change(struct settings *s, void (*applied)(void *arg, const struct config *now), void *arg);
 
-enum settings_kind { SETTINGS_PLAIN, SETTINGS_PROVIDER, SETTINGS_ENGINE };
+enum settings_kind { SETTINGS_PLAIN, SETTINGS_PROVIDER, SETTINGS_ENGINE, SETTINGS_SPEECH, SETTINGS_KINDS };
 
 /* A change; the caller fills the first part and frees it in done() with settings_change_free(). */
 struct settings_value {

@@ -62,10 +62,16 @@ enum { CONFIG_NAMED_MAX = 32 }; /* fields a named section may have */
 #define CONFIG_C_BOOL bool
 #define CONFIG_C_LIST struct config_list
 
-/* A [provider.NAME] or [engine.NAME] section. `name` is lower-case letters, digits, '-', '_' and '.'. */
-struct config_provider {
+/* A [provider.NAME], [engine.NAME] or [speech.NAME] section: each begins with these two. `name` is lower-case
+ * letters, digits, '-', '_' and '.'. */
+struct config_named {
     struct str name;
     uint8_t sources[CONFIG_NAMED_MAX]; /* an enum config_source a field, in the order of the table */
+};
+
+struct config_provider {
+    struct str name;
+    uint8_t sources[CONFIG_NAMED_MAX];
 #define CONFIG_PROVIDER(key, TYPE, fallback, limits, flags, doc) CONFIG_C_##TYPE key;
 #include "base/config.def"
 };
@@ -74,6 +80,14 @@ struct config_engine {
     struct str name;
     uint8_t sources[CONFIG_NAMED_MAX];
 #define CONFIG_ENGINE(key, TYPE, fallback, limits, flags, doc) CONFIG_C_##TYPE key;
+#include "base/config.def"
+};
+
+/* What speaks or hears: [speech.NAME]. */
+struct speech_provider {
+    struct str name;
+    uint8_t sources[CONFIG_NAMED_MAX];
+#define CONFIG_SPEECH(key, TYPE, fallback, limits, flags, doc) CONFIG_C_##TYPE key;
 #include "base/config.def"
 };
 
@@ -89,6 +103,8 @@ struct config {
     size_t provider_count;
     struct config_engine *engines;
     size_t engine_count;
+    struct speech_provider *speech;
+    size_t speech_count;
     struct config_list warnings; /* sentences about what was ignored; for main to log */
 
     struct arena arena;
@@ -128,16 +144,38 @@ struct config_row {
     enum config_type type;
     unsigned flags;
 };
-const struct config_row *config_rows(size_t *count);          /* all plain settings, in order */
-const struct config_row *config_provider_rows(size_t *count); /* fields of [provider.NAME] */
-const struct config_row *config_engine_rows(size_t *count);   /* fields of [engine.NAME] */
+const struct config_row *config_rows(size_t *count); /* all plain settings, in order */
 enum config_source config_source_of(const struct config *c, const struct config_row *row);
 
 const struct config_provider *config_provider(const struct config *c, struct str name); /* or NULL */
 const struct config_engine *config_engine(const struct config *c, struct str name);     /* or NULL */
+const struct speech_provider *config_speech(const struct config *c, struct str name);   /* or NULL */
+
+/* The kinds of named sections, for what treats them alike. */
+enum config_kind { CONFIG_PROVIDERS, CONFIG_ENGINES, CONFIG_SPEECH_PROVIDERS, CONFIG_KINDS };
+struct config_kind_info {
+    const char *section; /* "provider", as in [provider.NAME] */
+    const char *member;  /* "providers", as in JSON */
+    const char *interface, *doc;
+    const struct config_row *rows;
+    size_t count; /* rows */
+    size_t size;  /* of the struct */
+};
+const struct config_kind_info *config_kind(enum config_kind kind);
+size_t config_named_count(const struct config *c, enum config_kind kind);
+const struct config_named *config_named_at(const struct config *c, enum config_kind kind, size_t i);
+const struct config_named *config_named(const struct config *c, enum config_kind kind, struct str name);
+/* Whether a file, the environment or a flag has set one of its fields. */
+bool config_named_locked(enum config_kind kind, const struct config_named *named);
+/* A copy whose strings lie in `a`; `to` and `from` are of the kind's struct. */
+void config_named_copy(struct arena *a, enum config_kind kind, const struct config_named *from,
+                       struct config_named *to);
+/* The service's own address of a type of [speech.NAME]; empty where base_url must say it. */
+struct str config_speech_url(struct str type);
 
 /*
- * {"server":{"data":"/srv/eidolon",...},...,"providers":[{"name":"lm",...}],"engines":[...]} with a secret as
+ * {"server":{"data":"/srv/eidolon",...},...,"providers":[{"name":"lm",...}],"engines":[...],"speech":[...]}
+ * with a secret as
  * {"set":true}. Durations and sizes as a person writes them.
  */
 void config_write_json(struct jw *w, const struct config *c);

@@ -63,6 +63,58 @@ static enum err check_engine(const struct config *c, const struct config_engine 
     return ERR_OK;
 }
 
+struct str config_speech_url(struct str type)
+{
+    static const struct {
+        const char *type, *url;
+    } own[] = {{"openai", "https://api.openai.com/v1"},
+               {"elevenlabs", "https://api.elevenlabs.io"},
+               {"fish", "https://api.fish.audio"}};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (str_eq(type, str_c(own[i].type)))
+            return str_c(own[i].url);
+    }
+    return STR_NONE;
+}
+
+static bool on_this_machine(struct str type)
+{
+    return str_eq(type, STR("flite")) || str_eq(type, STR("pocketsphinx")) || str_eq(type, STR("espeak")) ||
+           str_eq(type, STR("sherpa"));
+}
+
+static enum err check_speech(const struct speech_provider *p, struct error *e)
+{
+    if (on_this_machine(p->type) || str_starts(p->base_url, STR("http://")) ||
+        str_starts(p->base_url, STR("https://")) || (p->base_url.n == 0 && config_speech_url(p->type).n))
+        return ERR_OK;
+    return error_set_param(e, ERR_INVALID, "base_url",
+                           p->base_url.n ? "The base_url of the speech provider '%.*s' must begin with "
+                                           "http:// or https://."
+                                         : "The speech provider '%.*s' needs a base_url, as "
+                                           "http://127.0.0.1:5000.",
+                           STR_ARG(p->name));
+}
+
+/* Names of the types that run on this machine stand for themselves. */
+static enum err check_chain(const struct config *c, struct config_list chain, const char *setting,
+                            struct error *e)
+{
+    for (size_t i = 0; i < chain.n; i++) {
+        struct nearest near = NEAREST(chain.v[i]);
+        if (on_this_machine(chain.v[i]) || config_speech(c, chain.v[i]))
+            continue;
+        for (size_t k = 0; k < c->speech_count; k++)
+            nearest_offer(&near, c->speech[k].name);
+        return error_set_param(e, ERR_INVALID, setting,
+                               "%s names the speech provider '%.*s', but there is no section "
+                               "[speech.%.*s].%s",
+                               setting, STR_ARG(str_sub(chain.v[i], 0, 64)),
+                               STR_ARG(str_sub(chain.v[i], 0, 64)), nearest_hint(&near));
+    }
+    return ERR_OK;
+}
+
 enum err config_check(const struct config *c, struct error *e)
 {
     enum err err = ERR_OK;
@@ -74,6 +126,10 @@ enum err config_check(const struct config *c, struct error *e)
         err = check_provider(&c->providers[i], e);
     for (size_t i = 0; i < c->engine_count && err == ERR_OK; i++)
         err = check_engine(c, &c->engines[i], e);
+    for (size_t i = 0; i < c->speech_count && err == ERR_OK; i++)
+        err = check_speech(&c->speech[i], e);
+    err = err ? err : check_chain(c, c->voice.chain, "voice.chain", e);
+    err = err ? err : check_chain(c, c->ear.chain, "ear.chain", e);
     struct str fallback = c->engine.default_name;
     if (err == ERR_OK && fallback.n && !built_in(fallback) && !config_engine(c, fallback)) {
         struct nearest near = NEAREST(fallback);

@@ -140,30 +140,28 @@ static const struct config_row *named_row(const struct config_row *rows, size_t 
 }
 
 /* The section that is already there under a name that reads the same, else the lower-cased name. */
-static struct str known_name(struct config *c, bool provider, struct str name)
+static struct str known_name(struct config *c, enum config_kind kind, struct str name)
 {
-    size_t count = provider ? c->provider_count : c->engine_count;
-    for (size_t i = 0; i < count; i++) {
-        struct str known = provider ? c->providers[i].name : c->engines[i].name;
+    for (size_t i = 0; i < config_named_count(c, kind); i++) {
+        struct str known = config_named_at(c, kind, i)->name;
         if (env_eq(name, known))
             return known;
     }
     return name;
 }
 
-static enum err set_named_variable(struct config *c, bool provider, struct str rest, struct str value,
+static enum err set_named_variable(struct config *c, enum config_kind kind, struct str rest, struct str value,
                                    const char *where, bool *found, struct error *e)
 {
-    size_t count;
-    const struct config_row *rows = provider ? config_provider_rows(&count) : config_engine_rows(&count);
+    const struct config_kind_info *info = config_kind(kind);
     struct str name = STR_NONE;
-    const struct config_row *row = named_row(rows, count, rest, &name);
+    const struct config_row *row = named_row(info->rows, info->count, rest, &name);
     *found = row != NULL;
     if (!row)
         return ERR_OK;
     char full[NAME_TEXT];
-    int n = snprintf(full, sizeof full, "%s.%.*s.%s", row->section, STR_ARG(known_name(c, provider, name)),
-                     row->key);
+    int n =
+        snprintf(full, sizeof full, "%s.%.*s.%s", row->section, STR_ARG(known_name(c, kind, name)), row->key);
     if (n < 0 || (size_t)n >= sizeof full)
         return error_set(e, ERR_INVALID, "%s: the name is too long.", where);
     return config_set(c, str_c(full), value, CONFIG_FROM_ENVIRONMENT, where, e);
@@ -198,13 +196,15 @@ static enum err read_variable(struct config *c, struct str name, struct str rest
         if (rest.n > known.n && rest.p[known.n] == '_' && env_eq(str_sub(rest, 0, known.n), known))
             section = rows[i].section;
     }
-    bool provider = str_starts(rest, STR("PROVIDER_")), found = false;
-    if (provider || str_starts(rest, STR("ENGINE_"))) {
-        struct str tail = str_from(rest, provider ? strlen("PROVIDER_") : strlen("ENGINE_"));
-        enum err err = set_named_variable(c, provider, tail, value, where, &found, e);
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
+        struct str prefix = str_c(config_kind(kind)->section);
+        bool found = false;
+        if (rest.n <= prefix.n || rest.p[prefix.n] != '_' || !env_eq(str_sub(rest, 0, prefix.n), prefix))
+            continue;
+        enum err err = set_named_variable(c, kind, str_from(rest, prefix.n + 1), value, where, &found, e);
         if (found)
             return err;
-        section = provider ? "provider" : "engine";
+        section = config_kind(kind)->section;
     }
     if (!section || set_by_orchestrator(rest)) {
         warn_ignored(c, name);

@@ -38,26 +38,19 @@ void config_write_json(struct jw *w, const struct config *c)
         write_members(w, rows, count, sections[i].name, c);
         jw_end_object(w);
     }
-    rows = config_provider_rows(&count);
-    jw_key(w, STR("providers"));
-    jw_array(w);
-    for (size_t i = 0; i < c->provider_count; i++) {
-        jw_object(w);
-        jw_kv_string(w, "name", c->providers[i].name);
-        write_members(w, rows, count, NULL, &c->providers[i]);
-        jw_end_object(w);
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
+        const struct config_kind_info *info = config_kind(kind);
+        jw_key(w, str_c(info->member));
+        jw_array(w);
+        for (size_t i = 0; i < config_named_count(c, kind); i++) {
+            const struct config_named *named = config_named_at(c, kind, i);
+            jw_object(w);
+            jw_kv_string(w, "name", named->name);
+            write_members(w, info->rows, info->count, NULL, named);
+            jw_end_object(w);
+        }
+        jw_end_array(w);
     }
-    jw_end_array(w);
-    rows = config_engine_rows(&count);
-    jw_key(w, STR("engines"));
-    jw_array(w);
-    for (size_t i = 0; i < c->engine_count; i++) {
-        jw_object(w);
-        jw_kv_string(w, "name", c->engines[i].name);
-        write_members(w, rows, count, NULL, &c->engines[i]);
-        jw_end_object(w);
-    }
-    jw_end_array(w);
     jw_end_object(w);
 }
 
@@ -90,12 +83,10 @@ void config_write_schema(struct jw *w, const struct config *c)
     jw_array(w);
     for (size_t i = 0; i < count; i++)
         write_row_schema(w, &rows[i], false, source_names[config_source_of(c, &rows[i])]);
-    rows = config_provider_rows(&count);
-    for (size_t i = 0; i < count; i++)
-        write_row_schema(w, &rows[i], true, NULL);
-    rows = config_engine_rows(&count);
-    for (size_t i = 0; i < count; i++)
-        write_row_schema(w, &rows[i], true, NULL);
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
+        for (size_t i = 0; i < config_kind(kind)->count; i++)
+            write_row_schema(w, &config_kind(kind)->rows[i], true, NULL);
+    }
     jw_end_array(w);
 }
 
@@ -128,12 +119,11 @@ void config_write_help(struct buf *to)
         help_rows(to, rows, count, sections[i].name, "");
         buf_add_char(to, '\n');
     }
-    buf_add(to, STR("Endpoints that language models are reached by; as many as you like.\n"));
-    rows = config_provider_rows(&count);
-    help_rows(to, rows, count, NULL, "NAME.");
-    buf_add(to, STR("\nNamed choices of provider, model and sampling; personas name one.\n"));
-    rows = config_engine_rows(&count);
-    help_rows(to, rows, count, NULL, "NAME.");
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
+        const struct config_kind_info *info = config_kind(kind);
+        buf_printf(to, "%s%s\n", kind ? "\n" : "", info->doc);
+        help_rows(to, info->rows, info->count, NULL, "NAME.");
+    }
 }
 
 static void markdown_cell(struct buf *to, const char *text)
@@ -173,12 +163,11 @@ void config_write_markdown(struct buf *to)
         buf_printf(to, "### `[%s]`\n%s\n\n", sections[i].name, sections[i].doc);
         markdown_rows(to, rows, count, sections[i].name);
     }
-    buf_add(to, STR("### `[provider.NAME]`\nEndpoints that language models are reached by.\n\n"));
-    rows = config_provider_rows(&count);
-    markdown_rows(to, rows, count, NULL);
-    buf_add(to, STR("### `[engine.NAME]`\nNamed choices of provider, model and sampling.\n\n"));
-    rows = config_engine_rows(&count);
-    markdown_rows(to, rows, count, NULL);
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
+        const struct config_kind_info *info = config_kind(kind);
+        buf_printf(to, "### `[%s.NAME]`\n%s\n\n", info->section, info->doc);
+        markdown_rows(to, info->rows, info->count, NULL);
+    }
 }
 
 static void typescript_rows(struct buf *to, const struct config_row *rows, size_t count, const char *section,
@@ -209,12 +198,13 @@ void config_write_typescript(struct buf *to)
         typescript_rows(to, rows, count, sections[i].name, "\t\t");
         buf_add(to, STR("\t};\n"));
     }
-    buf_add(to, STR("\tproviders: ProviderConfig[];\n\tengines: EngineConfig[];\n}\n\n"
-                    "export interface ProviderConfig {\n\tname: string;\n"));
-    rows = config_provider_rows(&count);
-    typescript_rows(to, rows, count, NULL, "\t");
-    buf_add(to, STR("}\n\nexport interface EngineConfig {\n\tname: string;\n"));
-    rows = config_engine_rows(&count);
-    typescript_rows(to, rows, count, NULL, "\t");
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++)
+        buf_printf(to, "\t%s: %s[];\n", config_kind(kind)->member, config_kind(kind)->interface);
     buf_add(to, STR("}\n"));
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
+        const struct config_kind_info *info = config_kind(kind);
+        buf_printf(to, "\nexport interface %s {\n\tname: string;\n", info->interface);
+        typescript_rows(to, info->rows, info->count, NULL, "\t");
+        buf_add(to, STR("}\n"));
+    }
 }

@@ -17,23 +17,6 @@ static struct config_list copy_list(struct arena *a, struct config_list list)
     return (struct config_list){v, list.n};
 }
 
-/* A provider's settings with strings of our own, whatever fields its table has. */
-static struct config_provider copy_provider(struct arena *a, const struct config_provider *from)
-{
-    struct config_provider to = *from;
-    size_t count;
-    const struct config_row *rows = config_provider_rows(&count);
-    to.name = arena_str(a, from->name);
-    for (size_t i = 0; i < count; i++) {
-        void *field = (char *)&to + rows[i].offset;
-        if (rows[i].type == CONFIG_TEXT || rows[i].type == CONFIG_PATH || rows[i].type == CONFIG_CHOICE)
-            *(struct str *)field = arena_str(a, *(struct str *)field);
-        else if (rows[i].type == CONFIG_LIST)
-            *(struct config_list *)field = copy_list(a, *(struct config_list *)field);
-    }
-    return to;
-}
-
 static struct slot *slot_find(struct set *set, struct str name)
 {
     for (size_t i = 0; i < set->slot_count; i++) {
@@ -46,7 +29,8 @@ static struct slot *slot_find(struct set *set, struct str name)
 static void add_slot(struct set *set, const struct config_provider *config)
 {
     struct slot *slot = &set->slots[set->slot_count++];
-    slot->config = copy_provider(&set->arena, config);
+    config_named_copy(&set->arena, CONFIG_PROVIDERS, (const struct config_named *)config,
+                      (struct config_named *)&slot->config);
     slot->meter = provider_meter(config->name);
 }
 

@@ -7,8 +7,8 @@
 #ifndef EIDOLON_ENGINE_METER_H
 #define EIDOLON_ENGINE_METER_H
 
+#include "base/breaker.h"
 #include "base/buf.h"
-#include "engine/breaker.h"
 #include "engine/provider.h"
 
 #include <stdatomic.h>

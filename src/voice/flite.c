@@ -222,10 +222,12 @@ static void spoken(struct job *job)
     forget(f);
 }
 
-static enum err flite_open(struct loop *loop, struct workers *workers, struct tts **out, struct error *e)
+static enum err flite_open(struct loop *loop, struct workers *workers, const struct speech_provider *provider,
+                           struct tts **out, struct error *e)
 {
     struct flite *f = heap_alloc(sizeof *f);
     (void)e;
+    (void)provider; /* it has no settings */
     pthread_once(&once, load);
     *f = (struct flite){.tts = {&tts_flite, loop}, .workers = workers};
     *out = &f->tts;
@@ -314,6 +316,7 @@ static const struct tts_voice *flite_voices(struct tts *t, size_t *count)
 
 const struct tts_driver tts_flite = {
     .name = "flite",
+    .can = TTS_TIMINGS | TTS_RATE | TTS_PITCH | TTS_LOCAL,
     .open = flite_open,
     .start = flite_start,
     .cancel = flite_cancel,

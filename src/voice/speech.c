@@ -114,7 +114,7 @@ static enum err find_driver(struct speakers *s, struct str name, struct tts **ou
         return error_set_param(e, ERR_NOT_FOUND, "voice",
                                "There is no speech provider '%.*s'; flite is always there.",
                                STR_ARG(str_sub(name, 0, 60)));
-    enum err err = s->flite ? ERR_OK : driver->open(s->loop, s->workers, &s->flite, e);
+    enum err err = s->flite ? ERR_OK : driver->open(s->loop, s->workers, NULL, &s->flite, e);
     *out = s->flite;
     return err;
 }

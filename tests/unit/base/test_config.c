@@ -54,8 +54,9 @@ static void defaults_are_allowed(void **state)
         size_t n = strlen(rows[i].doc);
         assert_true(n > 0 && rows[i].doc[n - 1] == '.');
     }
-    for (int named = 0; named < 2; named++) {
-        rows = named ? config_engine_rows(&count) : config_provider_rows(&count);
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
+        rows = config_kind(kind)->rows;
+        count = config_kind(kind)->count;
         for (size_t i = 0; i < count; i++) {
             char name[128];
             struct error e = {0};
@@ -87,6 +88,32 @@ static void types_are_read(void **state)
     assert_true(c.net.echo);
     assert_int_equal(c.net.max_connections, 7);
     assert_str(c.user.name, "Ann B");
+}
+
+/* What speaks and hears: a service's own address needs no base_url, a server's does; chains name what is
+ * there. */
+static void speech_sections(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    read_ok("[speech.Eleven]\ntype = elevenlabs\napi_key = s3cret\n"
+            "[speech.pi]\ntype = piper\nbase_url = http://127.0.0.1:5000\nstream_timeout = 3s\n"
+            "[voice]\nchain = eleven, pi, flite\n");
+    assert_int_equal(config_check(&c, &e), ERR_OK);
+    assert_int_equal(c.speech_count, 2);
+    assert_int_equal(c.voice.chain.n, 3);
+    assert_int_equal(config_speech(&c, STR("PI"))->stream_timeout, 3000);
+    assert_false(config_named_locked(CONFIG_SPEECH_PROVIDERS, &(struct config_named){.name = STR("x")}));
+    assert_true(
+        config_named_locked(CONFIG_SPEECH_PROVIDERS, config_named(&c, CONFIG_SPEECH_PROVIDERS, STR("pi"))));
+    read_ok("[voice]\nchain = nobody\n");
+    assert_int_equal(config_check(&c, &e), ERR_INVALID);
+    assert_non_null(strstr(e.message, "nobody"));
+    config_release(&c);
+    config_init(&c);
+    read_ok("[speech.x]\ntype = xtts\n");
+    assert_int_equal(config_check(&c, &e), ERR_INVALID);
+    assert_string_equal(e.param, "base_url");
 }
 
 static void named_sections(void **state)
@@ -279,9 +306,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(defaults_are_allowed), TEST(types_are_read), TEST(named_sections), TEST(lists_read_back),
-        TEST(precedence),           TEST(refusals),       TEST(checks),         TEST(secrets_stay_inside),
-        TEST(json_is_json),         TEST(documents),
+        TEST(defaults_are_allowed), TEST(types_are_read), TEST(named_sections), TEST(speech_sections),
+        TEST(lists_read_back),      TEST(precedence),     TEST(refusals),       TEST(checks),
+        TEST(secrets_stay_inside),  TEST(json_is_json),   TEST(documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

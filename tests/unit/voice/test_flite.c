@@ -103,7 +103,7 @@ static void begin_speaking(void *arg)
 static struct heard *speak(const char *text, const char *voice)
 {
     struct heard *h = calloc(1, sizeof *h);
-    h->request = (struct tts_request){str_c(text), str_c(voice), {1, 1, 1}};
+    h->request = (struct tts_request){.text = str_c(text), .voice = str_c(voice), .prosody = {1, 1, 1}};
     sem_init(&h->done, 0, 0);
     return h;
 }
@@ -262,7 +262,7 @@ static void one_voice_serves_many_at_once(void **state)
 static void open_it(void *arg)
 {
     on_loop();
-    assert_int_equal(tts_flite.open(loop_self(), workers, &flite, NULL), ERR_OK);
+    assert_int_equal(tts_flite.open(loop_self(), workers, NULL, &flite, NULL), ERR_OK);
     sem_post(arg);
 }
 

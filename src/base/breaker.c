@@ -1,5 +1,5 @@
 /* A circuit breaker; see breaker.h. */
-#include "engine/breaker.h"
+#include "base/breaker.h"
 
 void breaker_init(struct breaker *b)
 {

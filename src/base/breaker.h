@@ -6,11 +6,11 @@
  * its success closes the breaker, its failure opens it for another cooldown, and a probe that was cancelled
  * lets the next call probe.
  *
- * Only what speaks against the endpoint's health counts (GEN_SICK): a refused key, a rate limit or an empty
+ * Only what speaks against the endpoint's health counts as sick: a refused key, a rate limit or an empty
  * account do not, as waiting does not mend them. Any thread.
  */
-#ifndef EIDOLON_ENGINE_BREAKER_H
-#define EIDOLON_ENGINE_BREAKER_H
+#ifndef EIDOLON_BASE_BREAKER_H
+#define EIDOLON_BASE_BREAKER_H
 
 #include <pthread.h>
 #include <stdbool.h>
