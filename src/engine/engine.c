@@ -240,6 +240,15 @@ bool engines_known(struct engines *engines, struct str name)
     return engines_find(engines, name) != NULL;
 }
 
+bool engines_speaks(struct engines *engines, struct str name)
+{
+    const struct set *set = engines_home(engines)->set;
+    const struct entry *entry = set ? set_find(set, name) : NULL;
+    const struct provider_driver *driver =
+        entry && entry->slot ? provider_driver(entry->slot->config.type) : NULL;
+    return driver && driver->played;
+}
+
 struct str engines_default(struct engines *engines)
 {
     const struct set *set = engines_home(engines)->set;

@@ -56,6 +56,12 @@ uint64_t engines_start(struct engines *engines, struct str name, const struct ge
                        const struct gen_emit *emit, void *arg, struct gen_end *end) LOOP;
 void engines_cancel(struct engines *engines, uint64_t gen) LOOP;
 void engines_pause(struct engines *engines, uint64_t gen, bool paused) LOOP;
+/* Whether this engine speaks and hears by itself: what it emits may have sound of its own, and
+ * request->said reaches it. */
+bool engines_speaks(struct engines *engines, struct str name) LOOP;
+/* The listener stopped the last answer to this conversation (request->key) after so much of its own sound:
+ * the engine is told what was not heard. Ignored where there is nothing to tell. */
+void engines_played(struct engines *engines, struct str name, struct str key, uint32_t played_ms) LOOP;
 /* The engine (after fallbacks) that serves or served this generation; valid inside its emit functions and
  * until they returned from end(). Empty if unknown. */
 struct str engines_answered(struct engines *engines, uint64_t gen) LOOP;

@@ -179,6 +179,28 @@ static void on_raw(void *arg, struct str json)
     release_if_over(run);
 }
 
+static void on_sound(void *arg, const struct gen_sound *sound)
+{
+    on_loop();
+    struct run *run = arg;
+    begin_output(run);
+    run->busy++;
+    run->emit.sound(run->arg, sound);
+    run->busy--;
+    release_if_over(run);
+}
+
+/* What was understood of the question is no output: another engine may still answer it. */
+static void on_heard(void *arg, struct str text)
+{
+    on_loop();
+    struct run *run = arg;
+    run->busy++;
+    run->emit.heard(run->arg, text);
+    run->busy--;
+    release_if_over(run);
+}
+
 static void on_end(void *arg, const struct gen_end *end)
 {
     on_loop();
@@ -259,9 +281,13 @@ static struct provider *provider_ready(struct run *run, const struct entry *entr
 static bool start_entry(struct run *run, const struct entry *entry, struct gen_end *end) LOOP
 {
     uint64_t wait_ms;
-    const struct gen_emit emit = {
-        run->emit.delta ? on_delta : NULL, run->emit.reasoning ? on_reasoning : NULL,
-        run->emit.tool_call ? on_tool_call : NULL, run->emit.raw ? on_raw : NULL, on_end};
+    const struct gen_emit emit = {run->emit.delta ? on_delta : NULL,
+                                  run->emit.reasoning ? on_reasoning : NULL,
+                                  run->emit.tool_call ? on_tool_call : NULL,
+                                  run->emit.raw ? on_raw : NULL,
+                                  on_end,
+                                  run->emit.sound ? on_sound : NULL,
+                                  run->emit.heard ? on_heard : NULL};
     struct provider *provider = provider_ready(run, entry, end);
     if (!provider)
         return false;
@@ -329,6 +355,7 @@ static void copy_request(struct run *run, const struct gen_request *from)
     to->response_format = arena_str(a, from->response_format);
     to->raw_body = arena_str(a, from->raw_body);
     to->key = arena_str(a, from->key);
+    to->voice = arena_str(a, from->voice);
     struct str *stop = arena_array(a, struct str, from->sampling.stop_count);
     for (size_t i = 0; i < from->sampling.stop_count; i++)
         stop[i] = arena_str(a, from->sampling.stop[i]);
@@ -441,6 +468,16 @@ struct str engines_answered(struct engines *engines, uint64_t gen)
 {
     const struct run *run = run_of(engines, gen);
     return run && run->at < run->chain_n ? run->chain[run->at]->info->name : STR_NONE;
+}
+
+void engines_played(struct engines *engines, struct str name, struct str key, uint32_t played_ms)
+{
+    on_loop();
+    const struct set *set = engines_home(engines)->set;
+    const struct entry *entry = set ? set_find(set, name) : NULL;
+    struct provider *provider = entry && entry->slot ? entry->slot->provider : NULL;
+    if (provider && provider->driver->played)
+        provider->driver->played(provider, key, played_ms);
 }
 
 void runs_stop(struct home *home)

@@ -85,6 +85,13 @@ struct gen_sampling {
 };
 void gen_sampling_init(struct gen_sampling *s); /* nothing set */
 
+/* Sound: one channel, 16 bits. */
+struct gen_sound {
+    const int16_t *samples;
+    size_t count;
+    unsigned rate; /* samples a second */
+};
+
 struct gen_request {
     struct id id; /* the turn's or the call's, for logs and traces; may be ID_NONE */
     struct str model;
@@ -100,6 +107,11 @@ struct gen_request {
 
     /* For the scripted driver: what the prompt was made from (engine/scripted.h); others ignore it. */
     const void *hints;
+
+    /* For engines that speak and hear by themselves (engine/realtime.h); others ignore it. */
+    bool sound;            /* the answer's own sound is wanted: emit->sound */
+    struct str voice;      /* one of the engine's own voices; empty: the provider's choice */
+    struct gen_sound said; /* the newest user message as it sounded; valid until end() or cancel() */
 
     /* Gateway: the client's own body (a JSON object). It is sent as it is but for `model`, and every answer
      * piece also comes out through emit->raw as the provider wrote it. Messages and sampling are ignored. */
@@ -131,6 +143,7 @@ void gen_end_fail(struct gen_end *end, enum gen_code code, const char *format, .
 /* Called on the loop; begin with on_loop(). Functions that are NULL are not wanted. */
 typedef void gen_delta_fn(void *arg, struct str text);
 typedef void gen_end_fn(void *arg, const struct gen_end *end);
+typedef void gen_sound_fn(void *arg, const struct gen_sound *sound);
 struct gen_emit {
     gen_delta_fn *delta;
     gen_delta_fn
@@ -138,6 +151,10 @@ struct gen_emit {
     gen_delta_fn *tool_call; /* one JSON object, as in a chunk's delta.tool_calls[] (index, id, function) */
     gen_delta_fn *raw;       /* one JSON document as the provider sent it, in pass-through */
     gen_end_fn *end;         /* never NULL */
+    /* The answer as the engine itself speaks it, in pieces beside the text. One piece of no samples comes
+     * before the first text: whoever would have it spoken otherwise then knows that it need not be. */
+    gen_sound_fn *sound;
+    gen_delta_fn *heard; /* what the engine's own ear understood of request->said; once, or never */
 };
 
 /* One endpoint on one loop. Drivers put it first in their own struct. */
@@ -156,6 +173,8 @@ typedef void provider_cancel_fn(struct provider *p, uint64_t gen);
 /* Back-pressure: while paused, at most what was already received is emitted. */
 typedef void provider_pause_fn(struct provider *p, uint64_t gen, bool paused);
 typedef void provider_close_fn(struct provider *p);
+/* Of the last answer to this key's conversation only so much of its own sound was listened to. */
+typedef void provider_played_fn(struct provider *p, struct str key, uint32_t played_ms);
 
 struct provider_driver {
     const char *name; /* as [provider.NAME] type */
@@ -164,6 +183,7 @@ struct provider_driver {
     provider_cancel_fn *cancel;
     provider_pause_fn *pause; /* NULL: cannot pause */
     provider_close_fn *close;
+    provider_played_fn *played; /* NULL: has no sound of its own */
 };
 
 /* drivers.c: every driver there is. */

@@ -233,5 +233,5 @@ static void script_close(struct provider *p)
     free(s);
 }
 
-const struct provider_driver scripted_driver = {"scripted",    script_open,  script_start,
-                                                script_cancel, script_pause, script_close};
+const struct provider_driver scripted_driver = {"scripted",   script_open,  script_start, script_cancel,
+                                                script_pause, script_close, NULL};

@@ -83,7 +83,8 @@ static void on_end(void *arg, const struct gen_end *end)
     sem_post(&t->done);
 }
 
-static const struct gen_emit emit = {on_text, on_thought, on_call, on_raw, on_end};
+static const struct gen_emit emit = {
+    .delta = on_text, .reasoning = on_thought, .tool_call = on_call, .raw = on_raw, .end = on_end};
 
 static void talk_init(struct talk *t, const char *scenario)
 {
