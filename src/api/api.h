@@ -26,6 +26,9 @@ struct ear;      /* voice/ear.h */
 /* The wire formats of events, by number: room_deps.encode in this order (encode.c). */
 enum api_format { FORMAT_JSON, FORMAT_SSE, FORMAT_WS, FORMAT_WS_DEFLATED, FORMATS };
 extern room_encode_fn *const api_encoders[FORMATS];
+/* Sound as the socket's binary frame (docs/VOICE.md). */
+enum { SOUND_FRAME_PERSONA = 1, SOUND_FRAME_MICROPHONE = 2, SOUND_FRAME_HEAD = 48 };
+struct shared *api_encode_sound(struct id room, const struct sub_sound *sound);
 
 struct api_parts {
     struct loops *loops;

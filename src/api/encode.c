@@ -2,6 +2,7 @@
 #include "api/api.h"
 
 #include "net/ws.h"
+#include "room/sub.h"
 
 static struct shared *encode_json(const struct event_row *row, struct str json)
 {
@@ -48,3 +49,25 @@ room_encode_fn *const api_encoders[FORMATS] = {
     [FORMAT_WS] = encode_ws,
     [FORMAT_WS_DEFLATED] = encode_ws_deflated,
 };
+
+static void put(char **to, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        *(*to)++ = (char)(value >> (8 * i));
+}
+
+struct shared *api_encode_sound(struct id room, const struct sub_sound *sound)
+{
+    CLEANUP_BUF struct buf b = BUF_INIT;
+    char head[SOUND_FRAME_HEAD], *to = head;
+    put(&to, SOUND_FRAME_PERSONA, 1);
+    put(&to, sound->codec, 1);
+    put(&to, sound->index, 2);
+    put(&to, sound->rate, 4);
+    put(&to, sound->at, 8);
+    memcpy(to, room.b, sizeof room.b);
+    memcpy(to + sizeof room.b, sound->turn.b, sizeof sound->turn.b);
+    buf_add(&b, str_of(head, sizeof head));
+    buf_add(&b, sound->bytes);
+    return ws_frame_new(buf_str(&b), false);
+}

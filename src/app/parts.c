@@ -191,6 +191,10 @@ static void open_rooms(struct parts *p)
         .memory = p->memory,
         .engines = p->engines,
         .config = options_config(p->options),
+        .voices = p->voices,
+        .workers = p->workers,
+        .blobs = p->blobs,
+        .encode_sound = api_encode_sound,
     };
     for (unsigned f = 0; f < FORMATS; f++)
         deps.encode[f] = api_encoders[f];

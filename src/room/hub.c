@@ -27,7 +27,7 @@ struct sub_inner {
     struct sub_inner *next;
     uint64_t handle, seq;
     enum sub_state state;
-    unsigned flags, format;
+    unsigned flags, format, sound;
     bool paging;         /* a page is on its way from the store */
     bool passing;        /* passing events flow */
     bool asked_snapshot; /* the home's answer is on its way */
@@ -41,7 +41,7 @@ struct hub_room {
     struct sub_inner *subs;
     uint64_t head;
     unsigned walking; /* the list is being walked: nothing leaves it */
-    unsigned readers[ROOM_FORMATS_MAX];
+    unsigned readers[ROOM_FORMATS_MAX], listeners[ROOM_SOUNDS];
 };
 
 static _Thread_local uint64_t next_handle = 1;
@@ -278,6 +278,36 @@ struct delivery *delivery_new(struct home *to, const struct event_row *row)
     return d;
 }
 
+/* Sound is passing: who is not ready, or still catches up, goes without. */
+static void deliver_sound(struct msg *msg)
+{
+    on_loop();
+    struct sound_delivery *d = CONTAINER(msg, struct sound_delivery, msg);
+    struct hub_room *room = map_get(&d->to->subs, id_key(&d->room));
+    if (room) {
+        room->walking++;
+        for (struct sub_inner *inner = room->subs; inner; inner = inner->next) {
+            struct sub *sub = inner->sub;
+            if (sub && inner->sound == d->sound.codec && inner->state == SUB_LIVE && inner->passing &&
+                sub->events->sound && sub->events->ready(sub))
+                sub->events->sound(sub, &d->sound);
+        }
+        room->walking--;
+        tidy(d->to, room);
+    }
+    shared_unref(d->sound.frame);
+    free(d);
+}
+
+struct sound_delivery *sound_delivery_new(struct home *to, struct id room, const struct sub_sound *sound)
+{
+    struct sound_delivery *d = heap_alloc(sizeof *d);
+    *d = (struct sound_delivery){.msg = {.deliver = deliver_sound}, .to = to, .room = room, .sound = *sound};
+    struct str frame = shared_str(shared_ref(sound->frame));
+    d->sound.bytes = str_from(frame, frame.n - sound->bytes.n);
+    return d;
+}
+
 static void join_done(struct room_op *op)
 {
     on_loop();
@@ -328,15 +358,18 @@ void sub_open(struct rooms *rooms, struct sub *sub, uint64_t after, unsigned fla
                                 .seq = after,
                                 .state = SUB_OPENING,
                                 .flags = flags,
-                                .format = sub->format};
+                                .format = sub->format,
+                                .sound = sub->sound < ROOM_SOUNDS ? sub->sound : 0};
     room->subs = inner;
     room->readers[inner->format]++;
+    room->listeners[inner->sound]++;
     map_set(&home->handles, handle_key(&inner->handle), inner);
     sub->inner = inner;
     count_subscriber(rooms, 1);
     struct room_op *op = room_op_new(ROOM_JOIN, &sub->who, sub->room);
     op->handle = inner->handle;
     op->format = inner->format;
+    op->sound = inner->sound;
     op->done = join_done;
     room_submit(rooms, op);
 }
@@ -363,9 +396,12 @@ void sub_close(struct sub *sub)
     inner->sub = NULL;
     map_del(&home->handles, handle_key(&inner->handle));
     count_subscriber(home->rooms, -1);
-    if (--room->readers[inner->format] == 0) {
+    bool last = --room->readers[inner->format] == 0, silent = --room->listeners[inner->sound] == 0;
+    if (last || inner->sound) {
         struct room_op *op = room_op_new(ROOM_LEAVE, &sub->who, room->id);
-        op->format = inner->format;
+        op->format = last ? inner->format : ROOM_FORMATS_MAX;
+        op->sound = inner->sound;
+        op->on = silent;
         op->done = forget_op;
         room_submit(home->rooms, op);
     }

@@ -21,6 +21,15 @@ struct delivery {
     struct shared *frames[ROOM_FORMATS_MAX];
 };
 
+/* The same for a piece of sound. */
+struct sound_delivery {
+    struct msg msg;
+    struct home *to;
+    struct id room;
+    struct sub_sound sound; /* its bytes lie in the frame, of which it holds a reference */
+};
+struct sound_delivery *sound_delivery_new(struct home *to, struct id room, const struct sub_sound *sound);
+
 struct delivery *delivery_new(struct home *to, const struct event_row *row);
 void room_publish_gone(struct room *room) LOOP;
 

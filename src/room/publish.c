@@ -1,9 +1,10 @@
 /*
  * Telling a room's subscribers: each event becomes one frame a wire format, and one message a loop.
  *
- * A frame is made only for formats that somebody wants (room->interest), once, and shared by every loop and
- * socket. The message to a loop carries references; hub.c hands them on. Our own loop is told by message too,
- * so that everything a subscriber hears of a room comes through one queue, in order.
+ * Sound goes the same way, to the loops where somebody listens: one frame a codec. A frame is made only for
+ * formats that somebody wants (room->interest), once, and shared by every loop and socket. The message to a
+ * loop carries references; hub.c hands them on. Our own loop is told by message too, so that everything a
+ * subscriber hears of a room comes through one queue, in order.
  */
 #include "room/hub.h"
 #include "room/room.h"
@@ -63,6 +64,21 @@ void room_publish_passing(struct room *room, enum event_kind kind, enum author_t
     room_publish(room, &row);
 }
 
+void room_publish_sound(struct room *room, const struct sub_sound *sound)
+{
+    struct rooms *rooms = room->home->rooms;
+    uint64_t mask = room->hears[sound->codec];
+    if (!mask || !rooms->deps.encode_sound)
+        return;
+    struct sub_sound made = *sound;
+    made.frame = rooms->deps.encode_sound(room->id, sound);
+    for (unsigned l = 0; l < loops_count(rooms->deps.loops); l++) {
+        if (mask & 1ull << l)
+            loop_post(rooms->homes[l].loop, &sound_delivery_new(&rooms->homes[l], room->id, &made)->msg);
+    }
+    shared_unref(made.frame);
+}
+
 void room_publish_gone(struct room *room)
 {
     struct rooms *rooms = room->home->rooms;
@@ -76,4 +92,6 @@ void room_publish_gone(struct room *room)
         loop_post(rooms->homes[l].loop, &d->msg);
     }
     memset(room->interest, 0, sizeof room->interest);
+    memset(room->hears, 0, sizeof room->hears);
+    room->listeners = 0;
 }

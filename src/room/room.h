@@ -23,7 +23,7 @@
 #include "affect/affect.h"
 #include "base/map.h"
 #include "persona/persona.h"
-#include "room/rooms.h"
+#include "room/sub.h"
 
 enum {
     ROOM_IDLE_MS = 5 * 60 * 1000, /* out of memory after that long without anything happening */
@@ -89,6 +89,8 @@ struct room {
     struct timer self_timer;
 
     uint64_t interest[ROOM_FORMATS_MAX]; /* a bit per loop whose subscribers want this format */
+    uint64_t hears[ROOM_SOUNDS];         /* a bit per loop where somebody listens in this codec (sub.h) */
+    unsigned listeners;                  /* subscriptions that listen */
     uint64_t used_us;                    /* when something last happened, monotonic */
 };
 
@@ -182,12 +184,16 @@ void room_publish(struct room *room, const struct event_row *row) LOOP;
 void room_publish_passing(struct room *room, enum event_kind kind, enum author_type type, struct id author,
                           struct str name, struct id turn, struct str data) LOOP;
 
+/* A piece of a persona's voice, to all who listen in its codec; room/sub.h. */
+void room_publish_sound(struct room *room, const struct sub_sound *sound) LOOP;
+
 /* One function a verb; each answers its op, now or after the commit. */
 typedef void room_verb_fn(struct room *room, struct room_op *op);
 room_verb_fn verb_say, verb_edit, verb_delete_message, verb_forget, verb_retry, verb_cancel; /* say.c */
 room_verb_fn verb_update, verb_remove, verb_restore, verb_set_state, verb_clear, verb_get;   /* verbs.c */
 room_verb_fn verb_join, verb_leave, verb_snapshot, verb_typing;
 room_verb_fn verb_greet;                                         /* greeting.c */
+room_verb_fn verb_speak, verb_played, verb_interrupt;            /* speaking.c */
 room_verb_fn verb_preview;                                       /* preview.c */
 void preview_alone(struct home *home, struct room_op *op) LOOP;  /* without a room of its own */
 room_verb_fn verb_recover;                                       /* recover.c */

@@ -32,6 +32,14 @@ struct shared; /* net/shared.h */
 typedef struct shared *room_encode_fn(const struct event_row *row, struct str json);
 enum { ROOM_FORMATS_MAX = 4 };
 
+/* A piece of sound as a frame of the socket (docs/VOICE.md); made once and shared by all listeners. */
+struct sub_sound; /* room/sub.h */
+typedef struct shared *room_encode_sound_fn(struct id room, const struct sub_sound *sound);
+
+struct voices;  /* voice/speech.h */
+struct workers; /* loop/workers.h */
+struct blobs;   /* store/blob.h */
+
 struct room_deps {
     struct loops *loops;
     struct store *store;
@@ -40,6 +48,11 @@ struct room_deps {
     struct engines *engines;
     const struct config *config;
     room_encode_fn *encode[ROOM_FORMATS_MAX]; /* by format number; NULL past the last */
+    /* Without these nobody is heard. */
+    struct voices *voices;
+    struct workers *workers;
+    struct blobs *blobs;
+    room_encode_sound_fn *encode_sound;
 };
 
 /* The settings' rules for lorebooks (persona/lore.h). */
@@ -77,10 +90,14 @@ enum room_verb {
     ROOM_TYPING,         /* on */
     ROOM_GET,            /* -> view */
     ROOM_JOIN,           /* this folder's own: a loop begins to read -> view */
-    ROOM_LEAVE,          /* the last reader of a format on a loop went */
+    ROOM_LEAVE,          /* the last reader of a format on a loop went, or a listener */
     ROOM_SNAPSHOT,       /* -> rows: a turn.snapshot of each running turn */
     ROOM_PREVIEW,        /* personas[0], text, profile, greeting; room none: a new one -> preview */
     ROOM_RECOVER,        /* ends what the last process left open */
+    ROOM_SPEAK,          /* message: spoken (again) to whoever listens -> turn: what its events carry */
+    ROOM_PLAYED,         /* turn, index, played_ms: how far one listener is */
+    ROOM_INTERRUPT,      /* turn or message, index, played_ms (heard_unknown: as ROOM_PLAYED last told)
+                            -> event (message.heard; its seq is 0 where nothing was to be kept), deduped */
     /* A room that is made with `importing` is unseen until the end: */
     ROOM_IMPORT_ADD,  /* rows, row_count (store/row.h; at most STORE_ROWS_MAX) -> event: the first, with its
                          number; the others follow it without holes */
@@ -118,6 +135,14 @@ struct room_preview {
     size_t budget;
 };
 
+/* How a message was said by voice (ROOM_SAY); all in the op's arena. Times are clock_mono_us(). */
+struct room_spoken {
+    uint64_t last_sound_us, end_of_turn_us, transcript_us; /* 0: not known */
+    double confidence;
+    uint32_t duration_ms;
+    struct str language, original, words /* JSON array */, media;
+};
+
 struct room_op {
     struct msg msg;
     struct rooms *rooms;
@@ -146,11 +171,15 @@ struct room_op {
     struct id message, reply_to, parent, turn;
     enum room_state state;
     bool on;
+    const struct room_spoken *spoken; /* ROOM_SAY: it was said by voice, and is answered aloud; or NULL */
+    uint32_t index, played_ms;        /* ROOM_PLAYED, ROOM_INTERRUPT */
+    bool heard_unknown;
     uint64_t if_version;     /* 0: any */
     struct store_idem *idem; /* Idempotency-Key of the request, or NULL (store/store.h) */
 
     uint64_t handle; /* ROOM_JOIN, ROOM_SNAPSHOT: the reader's */
     unsigned format;
+    unsigned sound; /* ROOM_JOIN, ROOM_LEAVE: the reader's sound (sub.h) */
 
     enum err err;
     struct error error;

@@ -9,6 +9,9 @@
  * it drains; `gap` tells it, and snapshots follow. So nothing lasting is ever lost or doubled, whatever the
  * reader does, and no backlog is held in memory for it.
  *
+ * Listeners (sub.sound) also get a persona's voice: frames of sound, each made once per room and codec and
+ * shared by all. Sound is passing: who reads too slowly loses some.
+ *
  * Who owns what: the caller owns the struct until sub_close() returns; callbacks never run after that.
  */
 #ifndef EIDOLON_ROOM_SUB_H
@@ -27,6 +30,20 @@ struct sub_frame {
     struct shared *frame; /* in the reader's format; the reader takes its own reference if it keeps it */
 };
 
+/* What a listener asked for; 0: nothing. */
+enum { SOUND_PCM_FRAMES = 1, SOUND_OPUS_PACKETS = 2, ROOM_SOUNDS };
+
+/* A piece of a persona's voice. */
+struct sub_sound {
+    struct id turn;
+    uint16_t index; /* the sentence */
+    uint8_t codec;  /* SOUND_PCM_FRAMES: s16le mono; SOUND_OPUS_PACKETS: one packet */
+    uint32_t rate;
+    uint64_t at;          /* the first sample's position in the sentence, at that rate */
+    struct str bytes;     /* valid during the call */
+    struct shared *frame; /* ready for the socket (room_deps.encode_sound); as with sub_frame */
+};
+
 struct sub_events {
     /* The room is there: its head when the subscription began. Before any frame. */
     void (*joined)(struct sub *sub, uint64_t head);
@@ -36,6 +53,8 @@ struct sub_events {
     /* No such room, or not this principal's, or removed while subscribed. The subscription is over: close it.
      */
     void (*failed)(struct sub *sub, const struct error *error);
+    /* Only with sub.sound; NULL where that is never asked for. */
+    void (*sound)(struct sub *sub, const struct sub_sound *sound);
 };
 
 enum { SUB_LIVE_ONLY = 1 << 0 }; /* no replay: begin at the head */
@@ -45,6 +64,8 @@ struct sub {
     unsigned format;                 /* index into room_deps.encode; may change only before sub_open() */
     struct principal who;
     struct id room;
+    unsigned sound; /* 0 none, SOUND_PCM_FRAMES, SOUND_OPUS_PACKETS; may change only before sub_open(); a
+                       persona speaks while somebody listens */
     struct sub_inner *inner;
 };
 

@@ -379,12 +379,22 @@ LOOP void verb_restore(struct room *room, struct room_op *op)
 LOOP void verb_join(struct room *room, struct room_op *op)
 {
     room->interest[op->format] |= 1ull << loop_index(op->from);
+    if (op->sound) {
+        room->hears[op->sound] |= 1ull << loop_index(op->from);
+        room->listeners++;
+    }
     verb_get(room, op);
 }
 
 LOOP void verb_leave(struct room *room, struct room_op *op)
 {
-    room->interest[op->format] &= ~(1ull << loop_index(op->from));
+    uint64_t loop = 1ull << loop_index(op->from);
+    if (op->format < ROOM_FORMATS_MAX)
+        room->interest[op->format] &= ~loop;
+    if (op->sound && op->on) /* the last listener of its codec on its loop */
+        room->hears[op->sound] &= ~loop;
+    if (op->sound && room->listeners)
+        room->listeners--;
     room_op_done(op);
 }
 

@@ -1502,6 +1502,72 @@ export interface ChatCompletion {
     usage?: Usage | null;
 }
 
+/** How long each step took until a persona was heard: milliseconds since the last sound of the person, or since the text came in. What did not happen is left out. */
+export interface SpeechWaterfall {
+    /** The person had ended. */
+    end_of_turn_ms?: number;
+    /** The person's words were known. */
+    transcript_ms?: number;
+    /** The first piece of the answer. */
+    first_token_ms?: number;
+    /** The first sentence to speak. */
+    first_sentence_ms?: number;
+    /** The first sound. */
+    first_audio_ms?: number;
+    /** The first mouth shape. */
+    first_viseme_ms?: number;
+}
+
+/** How a message was said, where it was said by voice. */
+export interface SpokenMessage {
+    /** 0 to 1, of the recogniser. */
+    confidence: number;
+    /** What was spoken, as en. */
+    language: string;
+    /** How long. */
+    duration_ms: number;
+    /** Its words with their times. */
+    words?: unknown;
+    /** What was said before it was translated. */
+    original?: string;
+    /** The recording, where it was kept. */
+    media?: string;
+}
+
+/** An image or a sound that goes with a message. */
+export interface MessageMedia {
+    /** GET /api/media/{id}. */
+    id: string;
+    /** Its media type. */
+    type: string;
+    /** Its name. */
+    name?: string;
+    /** Of an image. */
+    width?: number;
+    /** Of an image. */
+    height?: number;
+    /** Of a sound. */
+    duration_ms?: number;
+}
+
+/** Interrupting a persona: how far it was heard. */
+export interface InterruptInput {
+    /** The turn that speaks. */
+    turn?: string | null;
+    /** Or the message that is spoken. */
+    message?: string | null;
+    /** The sentence that was being heard. */
+    index?: number | null;
+    /** How much of it, in milliseconds. */
+    ms?: number | null;
+}
+
+/** A message is being spoken. */
+export interface SpeechBegun {
+    /** What captions, mouth shapes and sound of it carry as their turn. */
+    turn: string;
+}
+
 /** To /ws: follow a room. */
 export interface SocketJoin {
     /** join */
@@ -1510,6 +1576,38 @@ export interface SocketJoin {
     room: string;
     /** Resume after this number; null: only what comes from now on. */
     after?: number | null;
+    /** Hear the room: sound comes as binary frames. true is pcm. */
+    audio?: boolean | 'pcm' | 'opus' | null;
+}
+
+/** To /ws: how far this client has played a turn's speech. */
+export interface SocketPlayed {
+    /** played */
+    type: 'played';
+    /** The room. */
+    room: string;
+    /** The turn. */
+    turn: string;
+    /** The sentence. */
+    index: number;
+    /** How much of it. */
+    ms: number;
+}
+
+/** To /ws: the person stopped a persona. */
+export interface SocketInterrupt {
+    /** interrupt */
+    type: 'interrupt';
+    /** The room. */
+    room: string;
+    /** The turn that speaks. */
+    turn: string;
+    /** The sentence that was being heard. */
+    index?: number | null;
+    /** How much of it. */
+    ms?: number | null;
+    /** The client's own id; answered by an ack. */
+    id?: string | null;
 }
 
 /** To /ws: follow a room no longer. */
@@ -1651,6 +1749,10 @@ export interface EventData {
         retry_of?: string;
         /** What the file it came from says of it besides; goes out again with exports. */
         imported?: unknown;
+        /** How it was said, where it was said by voice. */
+        spoken?: SpokenMessage;
+        /** The images and sounds that go with it. */
+        media?: MessageMedia[];
     };
     /** A message's text changed. */
     'message.edited': {
@@ -1665,6 +1767,32 @@ export interface EventData {
         of: string;
         /** True: forgotten for good; its data became a tombstone. */
         erased: boolean;
+    };
+    /** Somebody interrupted a persona: what was heard of its message. */
+    'message.heard': {
+        /** The message's id. */
+        of: string;
+        /** What was heard, up to a word's end; empty: nothing. */
+        text: string;
+        /** The author id of whoever interrupted. Others keep the whole. */
+        by: string;
+    };
+    /** A sentence of a message was spoken; its sound and its mouth shapes are kept. */
+    'speech': {
+        /** The message's id. */
+        of: string;
+        /** The sentence's number in the message, from 0. */
+        index: number;
+        /** The sentence. */
+        text: string;
+        /** The sound, Ogg Opus: GET /api/media/{media}. */
+        media: string;
+        /** How long the sound is. */
+        duration_ms: number;
+        /** Words and mouth shapes, JSON {duration_ms, words, visemes}: GET /api/media/{visemes}. */
+        visemes: string;
+        /** With index 0 of a turn: how long each step took until it was heard. */
+        waterfall?: SpeechWaterfall;
     };
     /** What feeling a message carried. */
     'affect': {
@@ -1712,6 +1840,35 @@ export interface EventData {
         text: string;
         /** Counts from 0 in each turn. */
         index: number;
+    };
+    /** A sentence is about to be heard; before its first sound. Passing. */
+    'caption': {
+        /** The sentence's number in the turn, from 0. */
+        index: number;
+        /** The sentence, as it stands in the turn's text. */
+        text: string;
+        /** Where it begins in the turn's text, in bytes of UTF-8. */
+        from: number;
+        /** When each word is said, from the sentence's beginning. */
+        words: { text: string; from_ms: number; to_ms: number }[];
+    };
+    /** What the mouth does in a sentence; before its first sound. Passing. */
+    'visemes': {
+        /** The sentence's number in the turn. */
+        index: number;
+        /** Keys on the clock of the sentence's sound; weights go straight from one key of a viseme to the next. */
+        frames: { at_ms: number; viseme: string; weight: number }[];
+    };
+    /** A sentence, or a turn's whole speech, is over. Passing. */
+    'speech.ended': {
+        /** The sentence; null: the whole turn's speech. */
+        index: number | null;
+        /** How long its sound is. */
+        duration_ms: number;
+        /** Why. */
+        reason: 'done' | 'interrupted' | 'failed';
+        /** Why it failed. */
+        error?: ErrorDetail;
     };
     /** Passing events were dropped for this slow reader; a snapshot follows. Passing. */
     'gap': {
