@@ -54,7 +54,8 @@ static void on_failed(struct sub *sub, const struct error *error)
     sub_close(sub);
 }
 
-static const struct sub_events reader_events = {on_joined, on_frame, on_ready, on_failed};
+static const struct sub_events reader_events = {
+    .joined = on_joined, .frame = on_frame, .ready = on_ready, .failed = on_failed};
 
 static void open_reader(void *arg)
 {
