@@ -17,7 +17,7 @@ VERSION := $(shell cat VERSION)
 
 OUT := build/$(VARIANT)
 GEN := build/gen
-PACKAGES := libuv openssl libcurl sqlite3 zlib libseccomp libpcre2-8 libzip libedit md4c expat libopusenc opus flac soxr sndfile pocketsphinx
+PACKAGES := libqrencode libuv openssl libcurl sqlite3 zlib libseccomp libpcre2-8 libzip libedit md4c expat libopusenc opus flac soxr sndfile pocketsphinx
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS := -D_GNU_SOURCE -Isrc -I$(GEN) -DEIDOLON_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS := -std=gnu17 -g $(WARN) -fno-common -fstack-protector-strong

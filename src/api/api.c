@@ -173,11 +173,13 @@ struct api *api_new(const struct api_parts *parts)
     api->parts = *parts;
     api->http = (struct http_app){.arg = api, .head = head, .error_body = error_body_write};
     api->started_us = clock_mono_us();
+    pairings_init(&api->pairings);
     return api;
 }
 
 void api_free(struct api *api)
 {
+    pairings_release(&api->pairings);
     free(api);
 }
 
@@ -189,6 +191,18 @@ const struct http_app *api_http(struct api *api)
 void api_set_net(struct api *api, struct net *net)
 {
     api->net = net;
+}
+
+void api_set_https(struct api *api, const struct api_https *https)
+{
+    api->https = *https;
+}
+
+void api_pair(struct api *api, struct buf *to)
+{
+    char code[PAIRING_CODE];
+    pairing_make(&api->pairings, clock_wall_ms(), code);
+    buf_printf(to, "%.*s/pair#%s", STR_ARG(api->https.url), code);
 }
 
 void api_set_ready(struct api *api)

@@ -46,6 +46,14 @@ struct api_parts {
     const struct assets *assets;       /* the web app; NULL: none built in */
 };
 
+/* How phones and other machines at home reach us; empty strings where they do not. The strings live as long
+ * as the api. */
+struct api_https {
+    struct str url;         /* "https://192.168.1.20:8443" */
+    struct str ca_file;     /* the certificate authority of our own, PEM; NUL-terminated */
+    struct str fingerprint; /* its SHA-256 */
+};
+
 /* Plain thread. The parts outlive the api; it may be made before the loops start. */
 struct api *api_new(const struct api_parts *parts);
 void api_free(struct api *api);
@@ -53,6 +61,11 @@ void api_free(struct api *api);
 const struct http_app *api_http(struct api *api);
 /* For /metrics; once the network part is there. */
 void api_set_net(struct api *api, struct net *net);
+/* Once the listeners are there, before anybody is told of them. */
+void api_set_https(struct api *api, const struct api_https *https);
+/* A pairing code for a phone (pairing.h), as the address that its QR code holds, appended to `to`. Any
+ * thread. */
+void api_pair(struct api *api, struct buf *to);
 /* Turns recovered: /readyz says ok from now on. Any thread. */
 void api_set_ready(struct api *api);
 

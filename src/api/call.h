@@ -13,6 +13,7 @@
 #define EIDOLON_API_CALL_H
 
 #include "api/api.h"
+#include "api/pairing.h"
 #include "api/route.h"
 #include "base/config.h"
 #include "base/json.h"
@@ -24,6 +25,8 @@ struct api {
     struct net *net;
     uint64_t started_us;
     atomic_bool ready;
+    struct api_https https;
+    struct pairings pairings;
 };
 
 struct call {

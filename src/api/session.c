@@ -1,4 +1,5 @@
-/* Signing in from another machine: the access token becomes a cookie that scripts cannot read. */
+/* Signing in from another machine: the access token, or a pairing code, becomes a cookie that scripts cannot
+ * read. */
 #include "api/auth.h"
 #include "api/call.h"
 #include "base/clock.h"
@@ -50,7 +51,13 @@ void handle_session_begin(struct call *call)
     const struct config *config = call_config(call);
     if (!own_page(call))
         return;
-    if (!auth_token_is(config, json_get_str(call->body, "token", STR_NONE))) {
+    struct str pair = json_get_str(call->body, "pair", STR_NONE);
+    if (!str_empty(pair) && !pairing_use(&call->api->pairings, clock_wall_ms(), pair)) {
+        call_refuse_param(call, ERR_UNAUTHORIZED, "pair",
+                          "This code was used already or is too old; show a new one on the computer.");
+        return;
+    }
+    if (str_empty(pair) && !auth_token_is(config, json_get_str(call->body, "token", STR_NONE))) {
         call_refuse_param(call, ERR_UNAUTHORIZED, "token",
                           str_empty(config->server.token)
                               ? "This server has no access token; set server.token to sign in from elsewhere."

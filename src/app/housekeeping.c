@@ -1,5 +1,6 @@
 /* What is due now and then: removing what is past its time (deleted personas and rooms, old idempotency
  * keys), and files that nothing names any more. */
+#include "app/errand.h"
 #include "app/serve.h"
 
 #include "base/clock.h"

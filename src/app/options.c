@@ -65,6 +65,8 @@ static int take_option(struct options *o, const struct usage_option *option, con
         o->help = true;
     if (!strcmp(option->name, "config"))
         o->config_file = value;
+    if (!strcmp(option->name, "phone"))
+        return add_flag(o, (char *)"--server.https=:8443");
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
         if (!strcmp(option->name, shorts[i].option))
             return add_flag(o, (char *)arena_printf(&o->arena, "--%s=%s", shorts[i].key, value).p);

@@ -1,4 +1,6 @@
 /* The parts of the running server, opened and closed; see serve.h. */
+#include "app/errand.h"
+#include "app/listeners.h"
 #include "app/serve.h"
 
 #include "base/log.h"
@@ -18,49 +20,6 @@ enum { LOOPS_DEFAULT_MAX = 8 };
 
 /* The web app; weak, so that the server can be built and tested without it. */
 extern const struct assets webapp_assets __attribute__((weak));
-
-/* ---- waiting for a loop ---- */
-
-struct errand {
-    void (*fn)(void *arg);
-    void *arg;
-    pthread_mutex_t lock;
-    pthread_cond_t over;
-    bool done;
-};
-
-static void errand_done(struct errand *errand)
-{
-    pthread_mutex_lock(&errand->lock);
-    errand->done = true;
-    pthread_cond_signal(&errand->over);
-    pthread_mutex_unlock(&errand->lock);
-}
-
-static void errand_wait(struct errand *errand)
-{
-    pthread_mutex_lock(&errand->lock);
-    while (!errand->done)
-        pthread_cond_wait(&errand->over, &errand->lock);
-    pthread_mutex_unlock(&errand->lock);
-}
-
-#define ERRAND(function, argument)                                                                           \
-    ((struct errand){function, argument, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false})
-
-static void run_errand(void *arg)
-{
-    struct errand *errand = arg;
-    errand->fn(errand->arg);
-    errand_done(errand);
-}
-
-void run_on_loop(struct loop *loop, void (*fn)(void *arg), void *arg)
-{
-    struct errand errand = ERRAND(fn, arg);
-    loop_call(loop, run_errand, &errand);
-    errand_wait(&errand);
-}
 
 static void over(void *arg)
 {
@@ -169,8 +128,6 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     return err;
 }
 
-static struct net_limits net_limits_of(const struct config *config);
-
 static void settings_changed(void *arg, const struct config *now)
 {
     on_loop();
@@ -216,107 +173,6 @@ static void open_rooms(struct parts *p)
     };
     p->api = api_new(&api);
     settings_on_change(p->options->settings, settings_changed, p);
-}
-
-/* ---- listening ---- */
-
-static bool loopback(struct str address)
-{
-    size_t colon = SIZE_MAX;
-    for (size_t i = 0; i < address.n; i++) {
-        if (address.p[i] == ':')
-            colon = i;
-    }
-    struct str host = str_sub(address, 0, colon);
-    return str_starts(host, STR("127.")) || str_eq(host, STR("[::1]")) || str_ieq(host, STR("localhost"));
-}
-
-static struct net_limits net_limits_of(const struct config *config)
-{
-    struct net_limits limits = net_limits_default;
-    limits.connections = (unsigned)config->net.max_connections;
-    if (config->net.max_per_address)
-        limits.connections_per_ip = (unsigned)config->net.max_per_address;
-    limits.head_bytes = (unsigned)config->net.max_header_bytes;
-    limits.pipeline_bytes = (unsigned)config->net.pipeline_max;
-    /* Above send_queue_max a reader loses passing events; only far above it is it cut. */
-    limits.queue_bytes = 4 * config->net.send_queue_max;
-    limits.drain_bytes = config->net.send_queue_max / 4;
-    limits.ws_message_bytes = config->net.ws_max_message;
-    limits.head_ms = (unsigned)config->net.head_timeout;
-    limits.idle_ms = (unsigned)config->net.idle_timeout;
-    limits.body_ms = (unsigned)config->net.body_timeout;
-    limits.write_ms = (unsigned)config->net.write_timeout;
-    limits.ping_ms = config->net.ws_ping_interval ? (unsigned)config->net.ws_ping_interval : UINT32_MAX;
-    limits.close_ms = (unsigned)config->net.ws_close_timeout;
-    return limits;
-}
-
-static enum err open_tls(struct parts *p, struct error *e)
-{
-    const struct config *config = options_config(p->options);
-    char cert[4096], key[4096];
-    if (str_empty(config->net.tls_cert))
-        return ERR_OK;
-    str_copy(cert, sizeof cert, config->net.tls_cert);
-    str_copy(key, sizeof key, config->net.tls_key);
-    return net_tls_new(p->net, cert, key, &p->tls, e);
-}
-
-static enum err listen_on(struct parts *p, struct str address, struct error *e)
-{
-    char text[256];
-    const struct config *config = options_config(p->options);
-    if (p->listener_count == LISTENERS_MAX)
-        return error_set(e, ERR_INVALID, "server.listen names more than %d addresses.", LISTENERS_MAX);
-    if (!loopback(address) && str_empty(config->server.token))
-        return error_set(
-            e, ERR_REFUSED,
-            "Listening on %.*s would let other machines in, and no credential is set: set server.token, or "
-            "listen on 127.0.0.1.",
-            STR_ARG(address));
-    if (!str_copy(text, sizeof text, address))
-        return error_set(e, ERR_INVALID, "An address of server.listen is too long.");
-    enum err err =
-        net_listen_tcp(p->net, text, api_http(p->api), p->tls, &p->listeners[p->listener_count], e);
-    if (err == ERR_OK)
-        p->listener_count++;
-    return err;
-}
-
-/* The data folder's own socket, for the commands of the owner. Whoever opens it holds the store's lock, so
- * what lies there of an earlier run is stale. */
-static enum err open_data_socket(struct parts *p, struct error *e)
-{
-    enum err err = socket_of_folder(&p->socket, options_config(p->options)->server.data, e);
-    if (err == ERR_OK)
-        socket_mark(&p->socket, p->local);
-    if (err == ERR_OK)
-        err = net_listen_unix(p->net, p->socket.path, S_IRUSR | S_IWUSR, api_http(p->api),
-                              &p->socket_listener, e);
-    return err;
-}
-
-static enum err open_listeners(struct parts *p, struct error *e)
-{
-    if (p->local)
-        return open_data_socket(p, e);
-    struct error complaint = {0};
-    const struct config *config = options_config(p->options);
-    enum err err = net_listen_inherited(p->net, api_http(p->api), p->tls, &p->inherited, e);
-    /* With sockets of the service manager, only addresses that were really asked for are opened besides. */
-    for (size_t i = 0; err == ERR_OK && !p->inherited && i < config->server.listen.n; i++)
-        err = listen_on(p, config->server.listen.v[i], e);
-    if (err == ERR_OK && !str_empty(config->server.unix_socket)) {
-        char path[4096];
-        str_copy(path, sizeof path, config->server.unix_socket);
-        err = net_listen_unix(p->net, path, 0600, api_http(p->api), &p->listeners[p->listener_count], e);
-        if (err == ERR_OK)
-            p->listener_count++;
-    }
-    if (err == ERR_OK && open_data_socket(p, &complaint) != ERR_OK)
-        log_warn("app", "commands on this data folder will not reach this server: %s", complaint.message);
-    return err;
 }
 
 /* ---- what must be done before anybody is let in ---- */
@@ -436,9 +292,7 @@ enum err parts_open(struct parts *p, struct error *e)
     run_on_loop(llama_home(p->llama), start_models, p->llama);
     prepare(p);
     api_set_ready(p->api);
-    err = open_tls(p, e);
-    if (err == ERR_OK)
-        err = open_listeners(p, e);
+    err = listeners_open(p, e);
     if (err != ERR_OK)
         return err;
     housekeeping_start(p);
@@ -544,6 +398,7 @@ void parts_close(struct parts *p)
         engines_free(p->engines);
     if (p->llama)
         llama_free(p->llama);
+    arena_release(&p->https_arena);
     if (p->voices)
         voices_free(p->voices);
     if (p->ear)

@@ -1,6 +1,8 @@
 /* `eidolon serve`: opens the parts, says where it is, waits for a signal, closes them. See serve.h. */
 #include "app/serve.h"
 
+#include "api/pairing.h"
+#include "api/qr.h"
 #include "base/log.h"
 
 #include <signal.h>
@@ -20,10 +22,28 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* A picture is for a person at a terminal; a log gets no code that signs somebody in. */
+static void announce_phone(const struct parts *p)
+{
+    CLEANUP_BUF struct buf url = BUF_INIT, picture = BUF_INIT;
+    struct error e = {0};
+    printf("Phones at home: %.*s   (its certificate is made here; SHA-256 of the authority %.23s...)\n",
+           STR_ARG(p->https.url), p->https.fingerprint.p);
+    if (!isatty(STDOUT_FILENO))
+        return;
+    api_pair(p->api, &url);
+    if (qr_write_terminal(buf_str(&url), &picture, &e) != ERR_OK)
+        return;
+    printf("Scan this within %d minutes to come in. The phone warns once, as nobody but this machine vouches "
+           "for the "
+           "certificate.\n%.*s",
+           PAIRING_LIFE_MS / 60000, (int)picture.n, picture.p);
+}
+
 static void announce(const struct parts *p)
 {
     const struct config *config = options_config(p->options);
-    for (size_t i = 0; i < p->listener_count; i++) {
+    for (size_t i = 0; i < p->plain_count; i++) {
         const char *address = net_listener_address(p->listeners[i]);
         if (net_listener_port(p->listeners[i]))
             printf("Eidolon is at %s://%s", p->tls ? "https" : "http", address);
@@ -34,6 +54,8 @@ static void announce(const struct parts *p)
     if (p->inherited)
         printf("Eidolon listens on %u sockets of the service manager   (data in %.*s)\n", p->inherited,
                STR_ARG(config->server.data));
+    if (!str_empty(p->https.url))
+        announce_phone(p);
     fflush(stdout);
 }
 

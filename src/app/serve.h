@@ -43,9 +43,11 @@ struct parts {
     struct net *net;
     struct net_tls *tls;
     struct net_listener *listeners[LISTENERS_MAX];
-    size_t listener_count;
-    unsigned inherited; /* sockets that systemd passed */
-    bool local;         /* set before opening: only the data folder's socket is listened on (home.h) */
+    size_t listener_count, plain_count; /* plain: without those of server.https, which come last */
+    struct arena https_arena;           /* what https names */
+    struct api_https https;             /* empty: phones cannot come */
+    unsigned inherited;                 /* sockets that systemd passed */
+    bool local; /* set before opening: only the data folder's socket is listened on (home.h) */
     struct data_socket socket;
     struct net_listener *socket_listener;
     bool running; /* the loops run */
@@ -61,8 +63,5 @@ void parts_close(struct parts *p);
 /* Begins what runs now and then on a loop: removing what is past its time. Stops at parts_close(). */
 void housekeeping_start(struct parts *p);
 void housekeeping_stop(struct parts *p);
-
-/* Runs fn(arg) on a loop and waits until it has returned. */
-void run_on_loop(struct loop *loop, void (*fn)(void *arg), void *arg);
 
 #endif

@@ -1055,7 +1055,21 @@ export interface ConfigList {
 /** A sign-in. */
 export interface SessionInput {
     /** The access token of the configuration (server.token). */
-    token: string;
+    token?: string;
+    /** Or a pairing code, from a QR code. */
+    pair?: string;
+}
+
+/** How a phone comes in. */
+export interface Pairing {
+    /** The address to open on the phone; it works once. */
+    url: string;
+    /** Until when. */
+    expires_at: string;
+    /** The address as a QR code: an SVG document. */
+    qr: string;
+    /** The SHA-256 of the certificate authority that vouches for this server. */
+    fingerprint: string;
 }
 
 /** Who the caller is. */
