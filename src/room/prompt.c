@@ -212,6 +212,7 @@ void turn_compose(struct turn *turn)
         .budget_tokens = turn_budget(turn),
         .profile = profile ? arena_str(&turn->arena, profile->description) : STR_NONE,
         .limits = &house->limits,
+        .instruction = turn->asked.instruction,
     };
     fill_turns(turn, &in, user);
     fill_others(turn, &in);
@@ -238,4 +239,5 @@ void turn_request(struct turn *turn, struct gen_request *out)
         .key = arena_printf(&turn->arena, "%s %s", id_text(turn->room->id).c, id_text(turn->persona).c),
         .hints = &turn->hints};
     fill_sampling(turn->get.persona, &out->sampling);
+    turn_request_asked(turn, out);
 }

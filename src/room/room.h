@@ -14,6 +14,7 @@
  * forget, retry floor.c    which personas answer                           turn.c     the turn machine;
  * turn_end.c, prompt.c hub.c      the loop's end of the live stream               members.c  the personas of
  * a room mood.c     moods in a room                               lore.c     lorebooks in a room
+ *   answer.c   answers that are asked for, with tools
  *   settings.c the head's settings                                 recover.c  after a crash, before a stop
  *   stats.c    counters
  */
@@ -192,6 +193,7 @@ typedef void room_verb_fn(struct room *room, struct room_op *op);
 room_verb_fn verb_say, verb_edit, verb_delete_message, verb_forget, verb_retry, verb_cancel; /* say.c */
 room_verb_fn verb_update, verb_remove, verb_restore, verb_set_state, verb_clear, verb_get;   /* verbs.c */
 room_verb_fn verb_join, verb_leave, verb_snapshot, verb_typing;
+room_verb_fn verb_answer;                                        /* answer.c */
 room_verb_fn verb_greet;                                         /* greeting.c */
 room_verb_fn verb_speak, verb_played, verb_interrupt;            /* speaking.c */
 room_verb_fn verb_preview;                                       /* preview.c */
@@ -204,6 +206,9 @@ void verb_create(struct home *home, struct room_op *op) LOOP; /* verbs.c; the ro
 void room_rest(struct room *room, const char *reason) LOOP;   /* a running room becomes idle by itself */
 void room_self_turn(struct room *room, size_t persona,
                     struct str heard) LOOP; /* say.c: without a person's message */
+/* say.c: a turn that no message of its own causes; answers the op, if any. */
+struct turn_plan;
+void room_begin_turn(struct room *room, struct room_op *op, const struct turn_plan *plan) LOOP;
 struct str message_data(struct arena *a, struct id id, struct str text, struct id reply_to,
                         struct id retry_of);
 
@@ -224,6 +229,8 @@ void room_members_write(const struct room *room, struct buf *to) LOOP;
 enum err room_members_read(struct room *room, struct str json, struct error *e) LOOP;
 void room_members_release(struct room *room) LOOP;
 struct room_persona *room_persona(const struct room *room, struct id id) LOOP; /* or NULL */
+/* A present member by its id, slug or name; or NULL. */
+struct room_persona *room_named(const struct room *room, struct str key) LOOP;
 struct room_persona *room_persona_add(struct room *room, struct id id) LOOP;
 void room_persona_name(struct room_persona *p, struct str name, struct str slug) LOOP;
 size_t room_present(const struct room *room) LOOP;

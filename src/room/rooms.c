@@ -99,6 +99,7 @@ static LOOP void run_op(struct room *room, struct room_op *op)
         [ROOM_FORGET] = verb_forget,
         [ROOM_RETRY] = verb_retry,
         [ROOM_CANCEL] = verb_cancel,
+        [ROOM_ANSWER] = verb_answer,
         [ROOM_TYPING] = verb_typing,
         [ROOM_GET] = verb_get,
         [ROOM_JOIN] = verb_join,

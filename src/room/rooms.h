@@ -87,6 +87,8 @@ enum room_verb {
     ROOM_RETRY,          /* message (a persona's: another answer; a person's: answered anew)
                             -> event (turn.started), turns */
     ROOM_CANCEL,         /* turn; done when the turn has ended */
+    ROOM_ANSWER,         /* personas[0] (none: whose turn it is) answers what there is; asked
+                            -> event (turn.started), turns */
     ROOM_TYPING,         /* on */
     ROOM_GET,            /* -> view */
     ROOM_JOIN,           /* this folder's own: a loop begins to read -> view */
@@ -125,6 +127,15 @@ struct room_view {
     size_t member_count;
     uint64_t head_seq, cleared_seq, version;
     int64_t created_ms, updated_ms, deleted_ms;
+};
+
+/* What a program asks of one answer beside the conversation itself (/v1/realtime); empty: nothing. */
+struct room_asked {
+    struct str instruction;        /* stands last in the prompt */
+    struct str tools, tool_choice; /* JSON as chat completions have it; calls come as tool_call events */
+    struct str exchange; /* JSON: an array of messages of chat completions to follow the conversation:
+                            calls of tools and what they gave */
+    uint64_t max_tokens; /* 0: as the persona has it */
 };
 
 /* The prompt that a turn would be answered from; all in the op's arena. */
@@ -167,6 +178,8 @@ struct room_op {
     struct room_preview *preview; /* ROOM_PREVIEW */
     bool quiet;                   /* ROOM_CREATE: without the persona's greeting */
     bool importing;               /* ROOM_CREATE: unseen, until ROOM_IMPORT_END */
+    bool unanswered; /* ROOM_SAY: stored, and nobody answers; with personas[0] it is that one's message */
+    const struct room_asked *asked; /* ROOM_ANSWER: in the arena, or NULL */
     struct str text, client_id;
     struct id message, reply_to, parent, turn;
     enum room_state state;

@@ -141,7 +141,12 @@ LOOP void verb_say(struct room *room, struct room_op *op)
     size_t answering[ROOM_ANSWERS_MAX];
     if (!text_ok(room, op) || !find_parent(room, op, &parent))
         return;
-    size_t answers = floor_answering(room, op->text, answering, ROOM_ANSWERS_MAX);
+    const struct room_persona *speaker = NULL;
+    if (op->unanswered && op->persona_count && !(speaker = room_named(room, op->personas[0]))) {
+        room_op_fail(op, ERR_REFUSED, "Nobody of that name is in this room.");
+        return;
+    }
+    size_t answers = op->unanswered ? 0 : floor_answering(room, op->text, answering, ROOM_ANSWERS_MAX);
     if (room->turn_count + answers > ROOM_TURNS_MAX) {
         room_op_fail(op, ERR_LIMIT,
                      "Too many answers are still under way in this room; wait for them or stop them.");
@@ -150,8 +155,10 @@ LOOP void verb_say(struct room *room, struct room_op *op)
     struct room_append *append = room_append_new(room, op, 1 + answers);
     struct arena *a = &append->store.op.arena;
     append->committed = said;
-    struct event_row *row = room_append_row(append, EVENT_MESSAGE, AUTHOR_USER, op->who.user,
-                                            arena_str(a, room_author_name(room)));
+    struct event_row *row = speaker ? room_append_row(append, EVENT_MESSAGE, AUTHOR_PERSONA, speaker->id,
+                                                      arena_str(a, speaker->name))
+                                    : room_append_row(append, EVENT_MESSAGE, AUTHOR_USER, op->who.user,
+                                                      arena_str(a, room_author_name(room)));
     row->ref = id_new();
     row->parent = parent;
     row->client_id = op->client_id;
@@ -168,16 +175,21 @@ LOOP void verb_say(struct room *room, struct room_op *op)
     room_append_send(room, append);
 }
 
+void room_begin_turn(struct room *room, struct room_op *op, const struct turn_plan *plan)
+{
+    struct room_append *append = room_append_new(room, op, 1);
+    append->committed = said;
+    append->turns = arena_array(&append->store.op.arena, struct id, 1);
+    append->turns[append->turn_count++] = turn_id(add_turn(room, append, plan, room_leaf(room)));
+    room_append_send(room, append);
+}
+
 void room_self_turn(struct room *room, size_t persona, struct str heard)
 {
-    struct room_append *append = room_append_new(room, NULL, 1);
-    append->committed = said;
     struct turn_plan plan = {
         .persona = persona, .heard = heard, .person = room->owner, .since_us = clock_mono_us()};
-    append->turns = arena_array(&append->store.op.arena, struct id, 1);
-    append->turns[append->turn_count++] = turn_id(add_turn(room, append, &plan, room_leaf(room)));
     room->self_turns++;
-    room_append_send(room, append);
+    room_begin_turn(room, NULL, &plan);
 }
 
 /* ---- what needs a message that may be too old for memory ---- */

@@ -240,6 +240,12 @@ static void on_delta(void *arg, struct str text)
     go(turn, STEP_EXPRESS);
 }
 
+static void on_tool_call(void *arg, struct str json)
+{
+    on_loop();
+    turn_tool_call(arg, json);
+}
+
 static void on_end(void *arg, const struct gen_end *end)
 {
     on_loop();
@@ -253,7 +259,7 @@ static void on_end(void *arg, const struct gen_end *end)
         turn->end.finish = GEN_LENGTH;
     if (end->code != GEN_OK)
         turn_finish(turn, TURN_FAILED);
-    else if (str_empty(str_trim(buf_str(&turn->text))))
+    else if (str_empty(str_trim(buf_str(&turn->text))) && !turn->tool_calls.n)
         turn_fail(turn, GEN_MALFORMED,
                   "The engine answered without saying anything; try again, or choose another model.");
     else
@@ -263,7 +269,7 @@ static void on_end(void *arg, const struct gen_end *end)
 static void generate(struct turn *turn)
 {
     on_loop();
-    static const struct gen_emit emit = {.delta = on_delta, .end = on_end};
+    static const struct gen_emit emit = {.delta = on_delta, .tool_call = on_tool_call, .end = on_end};
     struct gen_request request;
     struct gen_end end = {0};
     turn_request(turn, &request);
@@ -336,6 +342,7 @@ struct turn *turn_new(struct room *room, const struct turn_plan *plan)
     turn->since_us = plan->since_us;
     turn->heard = arena_str(&turn->arena, plan->heard);
     turn->text = BUF_INIT;
+    turn_ask(turn, plan->asked);
     while (*tail)
         tail = &(*tail)->next;
     *tail = turn;
@@ -367,6 +374,7 @@ void turn_free(struct turn *turn)
     timer_close(&turn->timeout);
     timer_close(&turn->recall_timeout);
     buf_release(&turn->text);
+    buf_release(&turn->tool_calls);
     arena_release(&turn->arena);
     free(turn);
 }

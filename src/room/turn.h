@@ -23,12 +23,13 @@
 enum { ROOM_ANSWERS_MAX = 8 }; /* personas that one message may address */
 
 struct turn_plan {
-    size_t persona;     /* index into room->personas */
-    struct str heard;   /* the text it answers; copied */
-    struct id person;   /* whom memory is asked about */
-    uint64_t parent;    /* a retry: the message its answer follows */
-    struct id retry_of; /* a retry: the answer it stands beside */
-    uint64_t since_us;  /* when the message came in */
+    size_t persona;                 /* index into room->personas */
+    struct str heard;               /* the text it answers; copied */
+    struct id person;               /* whom memory is asked about */
+    uint64_t parent;                /* a retry: the message its answer follows */
+    struct id retry_of;             /* a retry: the answer it stands beside */
+    uint64_t since_us;              /* when the message came in */
+    const struct room_asked *asked; /* what else is asked; copied; or NULL */
 };
 
 enum turn_phase { TURN_UNCOMMITTED, TURN_WAITING, TURN_RUNNING, TURN_ENDING };
@@ -68,6 +69,8 @@ struct turn {
     struct buf text;            /* what was said so far */
     struct word_filter *filter; /* words that are held back from it; NULL: none */
     uint64_t index;             /* of the next delta */
+    struct room_asked asked;    /* in the arena */
+    struct buf tool_calls;      /* JSON pieces as the engine sent them, parted by commas */
     bool cut;                   /* the answer was longer than room.reply_max */
 
     enum turn_outcome outcome;
@@ -88,6 +91,11 @@ void turn_compose(struct turn *turn) LOOP;
 void turn_request(struct turn *turn, struct gen_request *out) LOOP;
 /* The seqs of this room's messages that the prompt will hold, for recall to leave out. */
 size_t turn_transcript(const struct turn *turn, const struct said **out, size_t max) LOOP;
+
+/* answer.c: what else is asked of this turn, copied; what of it goes to the engine; a piece of a call. */
+void turn_ask(struct turn *turn, const struct room_asked *asked) LOOP;
+void turn_request_asked(struct turn *turn, struct gen_request *out) LOOP;
+void turn_tool_call(struct turn *turn, struct str piece) LOOP;
 
 /* lore.c: scans the gathered lorebooks for what `prompt` shows; its result goes into prompt and hints. */
 void turn_lore(struct turn *turn, struct prompt_input *prompt) LOOP;

@@ -141,6 +141,8 @@ static struct str ended_data(struct arena *a, const struct turn *turn)
     else
         jw_kv_null(&w, "finish");
     write_usage(&w, &turn->end.usage);
+    if (turn->tool_calls.n)
+        jw_kv_raw(&w, "tool_calls", arena_printf(a, "[%.*s]", STR_ARG(buf_str(&turn->tool_calls))));
     write_timings(&w, turn);
     write_recalled(&w, turn);
     turn_lore_write(&w, turn);
@@ -203,7 +205,7 @@ void turn_finish(struct turn *turn, enum turn_outcome outcome)
     timer_cancel(&turn->timeout);
     append->turn = turn->id;
     append->committed = stored;
-    if (outcome == TURN_DONE) {
+    if (outcome == TURN_DONE && turn->text.n) {
         struct event_row *row = room_append_row(append, EVENT_MESSAGE, AUTHOR_PERSONA, p->id, name);
         row->ref = id_new();
         row->turn = turn->id;

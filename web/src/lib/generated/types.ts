@@ -1738,6 +1738,8 @@ export interface EventData {
         usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number } | null;
         /** The turn's waterfall, milliseconds a step. */
         timings: Record<string, number>;
+        /** The pieces of calls of the caller's tools, as the engine sent them (ROOM_ANSWER with tools). */
+        tool_calls?: unknown[];
         /** How many words to avoid were replaced by a mark. */
         withheld?: number;
         /** What memory gave the turn, and why. */
@@ -1883,6 +1885,11 @@ export interface EventData {
         reason: 'done' | 'interrupted' | 'failed';
         /** Why it failed. */
         error?: ErrorDetail;
+    };
+    /** A piece of a call of a tool that the caller gave a running turn. Passing. */
+    'tool_call': {
+        /** A member of a chunk's delta.tool_calls: index, id, function with name and arguments. */
+        call: unknown;
     };
     /** Passing events were dropped for this slow reader; a snapshot follows. Passing. */
     'gap': {
