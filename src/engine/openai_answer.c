@@ -8,35 +8,13 @@
 #include "engine/openai_inner.h"
 
 #include "base/utf8.h"
+#include "loop/peer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { QUOTE_MAX = 160, QUOTE_TEXT = 2 * QUOTE_MAX, SHOWN_MODEL = 80, LONGEST_RETRY_AFTER_S = 7 * 24 * 3600 };
-
-/* What the peer said, fit for a sentence: one line, no control characters, cut, and never our key. */
-static void quote(const struct answer *a, struct str said, char to[QUOTE_TEXT])
-{
-    CLEANUP_BUF struct buf text = BUF_MAX(QUOTE_MAX + 8);
-    said = str_trim(said);
-    while (said.n && text.n < QUOTE_MAX) {
-        char bytes[4];
-        if (a->key.n && str_starts(said, a->key)) {
-            buf_add(&text, STR("***"));
-            said = str_from(said, a->key.n);
-            continue;
-        }
-        uint32_t cp = utf8_next(&said);
-        buf_add(&text, str_of(bytes, utf8_put(bytes, cp < ' ' || cp == 0x7f ? ' ' : cp)));
-    }
-    if (said.n)
-        buf_add(&text, STR("…"));
-    while (text.n && text.p[text.n - 1] == '.')
-        text.n--;
-    str_copy(to, QUOTE_TEXT, buf_str(&text));
-}
+enum { SHOWN_MODEL = 80 };
 
 static bool mentions(struct str text, const char *const *words, size_t count)
 {
@@ -100,8 +78,8 @@ static void explain_auth(struct answer *a, int status)
 
 static void explain(struct answer *a, const struct complaint *c)
 {
-    char said[QUOTE_TEXT];
-    quote(a, c->message, said);
+    char said[PEER_QUOTE_TEXT];
+    peer_quote(said, c->message, a->key);
     const char *at = a->endpoint, *dash = said[0] ? ": " : "";
     int status = c->status;
     if (status == 401 || status == 403) {
@@ -174,23 +152,6 @@ void answer_refused(struct answer *a, int status, struct str body, int64_t retry
     else if (str_eq(should_retry, STR("false")))
         a->end.flags &= ~(unsigned)GEN_RETRY;
     arena_release(&arena);
-}
-
-int64_t retry_after(struct str ms, struct str after, int64_t now_wall_ms)
-{
-    double value;
-    struct tm tm = {0};
-    char text[64];
-    if (str_to_double(ms, &value) && value >= 0 && value <= LONGEST_RETRY_AFTER_S * 1000.0)
-        return (int64_t)value;
-    if (str_to_double(after, &value) && value >= 0 && value <= LONGEST_RETRY_AFTER_S)
-        return (int64_t)(value * 1000);
-    str_copy(text, sizeof text, after);
-    if (after.n && strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm)) {
-        int64_t wait = (int64_t)timegm(&tm) * 1000 - now_wall_ms;
-        return wait > 0 ? wait : 0;
-    }
-    return -1;
 }
 
 /* Answers proper. */
@@ -335,8 +296,8 @@ bool answer_read(struct answer *a, struct str event, struct str text, const stru
     } else if (json && json->type == JSON_OBJECT && json_get(json, "usage")) {
         read_usage(a, json_get(json, "usage"));
     } else if (!json || json->type != JSON_OBJECT || a->whole) {
-        char said[QUOTE_TEXT];
-        quote(a, text, said);
+        char said[PEER_QUOTE_TEXT];
+        peer_quote(said, text, a->key);
         gen_end_fail(
             &a->end, GEN_MALFORMED,
             "The endpoint at %s answered with something that is no chat completion: '%s'. Check base_url "

@@ -49,9 +49,6 @@ bool answer_read(struct answer *a, struct str event, struct str text, const stru
 void answer_refused(struct answer *a, int status, struct str body, int64_t retry_after_ms,
                     struct str should_retry);
 
-/* retry-after-ms, or retry-after in seconds or as an HTTP date; -1 when absent or unreadable. */
-int64_t retry_after(struct str ms, struct str after, int64_t now_wall_ms);
-
 /* A provider, and one request to it. A generation belongs to its provider's list until it ends. Callbacks may
  * cancel or close from inside, so `busy` keeps the memory until they have returned, and `over` stops what
  * would follow: after it, `provider` must not be touched. */

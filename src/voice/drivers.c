@@ -1,7 +1,9 @@
 /* Every speech driver there is; see tts.h. */
 #include "voice/tts.h"
 
-static const struct tts_driver *const drivers[] = {&tts_flite};
+static const struct tts_driver *const drivers[] = {
+    &tts_flite, &tts_openai, &tts_elevenlabs, &tts_fish, &tts_xtts, &tts_piper,
+};
 
 const struct tts_driver *tts_driver(struct str name)
 {

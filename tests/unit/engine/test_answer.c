@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/utf8.h"
 #include "engine/openai_inner.h"
+#include "loop/peer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,15 +76,15 @@ static void waits(void **state)
 {
     (void)state;
     const int64_t now = 1445412480000; /* Wed, 21 Oct 2015 07:28:00 GMT */
-    assert_int_equal(retry_after(STR("250"), STR("9"), now), 250);
-    assert_int_equal(retry_after(STR_NONE, STR("2"), now), 2000);
-    assert_int_equal(retry_after(STR_NONE, STR("0.5"), now), 500);
-    assert_int_equal(retry_after(STR_NONE, STR("Wed, 21 Oct 2015 07:28:30 GMT"), now), 30000);
-    assert_int_equal(retry_after(STR_NONE, STR("Wed, 21 Oct 2015 07:27:00 GMT"), now), 0);
-    assert_int_equal(retry_after(STR_NONE, STR_NONE, now), -1);
-    assert_int_equal(retry_after(STR("-1"), STR("soon"), now), -1);
-    assert_int_equal(retry_after(STR("1e300"), STR("1e300"), now), -1);
-    assert_int_equal(retry_after(STR("nan"), STR("nan"), now), -1);
+    assert_int_equal(peer_retry_after(STR("250"), STR("9"), now), 250);
+    assert_int_equal(peer_retry_after(STR_NONE, STR("2"), now), 2000);
+    assert_int_equal(peer_retry_after(STR_NONE, STR("0.5"), now), 500);
+    assert_int_equal(peer_retry_after(STR_NONE, STR("Wed, 21 Oct 2015 07:28:30 GMT"), now), 30000);
+    assert_int_equal(peer_retry_after(STR_NONE, STR("Wed, 21 Oct 2015 07:27:00 GMT"), now), 0);
+    assert_int_equal(peer_retry_after(STR_NONE, STR_NONE, now), -1);
+    assert_int_equal(peer_retry_after(STR("-1"), STR("soon"), now), -1);
+    assert_int_equal(peer_retry_after(STR("1e300"), STR("1e300"), now), -1);
+    assert_int_equal(peer_retry_after(STR("nan"), STR("nan"), now), -1);
 }
 
 static void on_text(void *arg, struct str text)
