@@ -80,6 +80,8 @@ static LOOP void apply(struct room *room, const struct event_row *row, struct ar
             room_said_change(said, event_data_str(a, row, "text"));
         else if (said)
             said->deleted = true;
+    } else if (event_is(row, EVENT_MESSAGE_HEARD)) {
+        room_heard_read(room, row, a);
     } else if (event_is(row, EVENT_MOOD)) {
         room_mood_read(room, row);
     } else if (event_is(row, EVENT_TURN_ENDED)) {

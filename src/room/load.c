@@ -1,7 +1,7 @@
 /*
- * A room comes into memory: its head, its newest messages, the last mood of each persona and what its
- * lore counts. Three reads, one
- * after the other; then the operations that waited run. See room.h.
+ * A room comes into memory: its head, its newest messages, what was heard of them, the last mood of each
+ * persona and what its lore counts. Four reads, one after the other; then the operations that waited run.
+ * See room.h.
  */
 #include "room/room.h"
 
@@ -80,6 +80,38 @@ static void load_moods(struct room *room)
     store_submit(room->home->rooms->deps.store, &page->op);
 }
 
+static void heard_done(struct store_op *op)
+{
+    on_loop();
+    struct store_events_page *page = CONTAINER(op, struct store_events_page, op);
+    struct room *room = loading_room(op);
+    bool gone = failed(room, op);
+    for (size_t i = page->count; !gone && i-- > 0;)
+        room_heard_read(room, &page->rows[i], &op->arena);
+    store_op_free(op);
+    if (gone)
+        room_loaded(room);
+    else
+        load_moods(room);
+}
+
+/* What was heard of the messages in memory, where somebody interrupted. */
+static void load_heard(struct room *room)
+{
+    static const struct str kinds[] = {STR_INIT("message.heard")};
+    struct store_events_page *page = STORE_NEW(events_page, EVENTS_PAGE);
+    page->tenant = tenant_local();
+    page->room = room->id;
+    page->after = room->said_count ? room->said[0].seq : room->head;
+    page->desc = true;
+    page->limit = (unsigned)keep_max(room);
+    page->kinds = kinds;
+    page->kind_count = 1;
+    page->op.done = heard_done;
+    page->op.arg = loading_new(&page->op.arena, room);
+    store_submit(room->home->rooms->deps.store, &page->op);
+}
+
 static void messages_done(struct store_op *op)
 {
     on_loop();
@@ -99,7 +131,7 @@ static void messages_done(struct store_op *op)
     if (gone)
         room_loaded(room);
     else
-        load_moods(room);
+        load_heard(room);
 }
 
 static void load_messages(struct room *room)
@@ -198,6 +230,7 @@ void said_release(struct said *said)
 {
     free((char *)said->name.p);
     free((char *)said->text.p);
+    free((char *)said->heard.p);
 }
 
 void room_said_add(struct room *room, const struct event_row *row, struct str text)

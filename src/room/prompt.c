@@ -44,6 +44,14 @@ size_t turn_transcript(const struct turn *turn, const struct said **out, size_t 
     return kept;
 }
 
+/* A message as `person` knows it: who interrupted heard only its beginning. */
+static struct str as_heard(struct arena *a, const struct said *s, struct id person)
+{
+    if (id_none(s->heard_by) || !id_eq(s->heard_by, person))
+        return arena_str(a, s->text);
+    return s->heard.n ? arena_printf(a, "%.*s\xe2\x80\x94", STR_ARG(s->heard)) : STR_NONE;
+}
+
 static LOOP void fill_turns(struct turn *turn, struct prompt_input *in, struct str user)
 {
     const struct said *shown[ROOM_SHOWN_MAX];
@@ -54,7 +62,8 @@ static LOOP void fill_turns(struct turn *turn, struct prompt_input *in, struct s
         const struct said *s = shown[i];
         bool self = id_eq(s->author, turn->persona);
         /* The room may let go of old messages while the engine still reads. */
-        struct str name = arena_str(&turn->arena, s->name), text = arena_str(&turn->arena, s->text);
+        struct str name = arena_str(&turn->arena, s->name),
+                   text = as_heard(&turn->arena, s, self ? turn->person : ID_NONE);
         turns[i] = (struct prompt_turn){.seq = s->seq, .self = self, .name = name, .text = text};
         if (i + 1 < count && s->author_type == AUTHOR_USER)
             in->heard_before_ms = s->at_ms;

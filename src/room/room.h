@@ -16,7 +16,7 @@
  * a room mood.c     moods in a room                               lore.c     lorebooks in a room
  *   answer.c   answers that are asked for, with tools
  *   settings.c the head's settings                                 recover.c  after a crash, before a stop
- *   stats.c    counters
+ *   stats.c    counters                                        speaking.h a persona's voice
  */
 #ifndef EIDOLON_ROOM_ROOM_H
 #define EIDOLON_ROOM_ROOM_H
@@ -43,6 +43,8 @@ struct said {
     enum author_type author_type;
     int64_t at_ms;
     struct str name, text;
+    struct str heard;   /* heap: what `heard_by` heard of it before interrupting */
+    struct id heard_by; /* none: nobody interrupted */
     bool deleted;
 };
 
@@ -88,6 +90,9 @@ struct room {
     unsigned self_turns; /* turns since a person spoke (rooms that run by themselves) */
     struct id last_speaker;
     struct timer self_timer;
+    struct speaking *speakings; /* what is spoken and was lately, oldest first (speaking.h) */
+    uint64_t sound_until_us;    /* when listeners will have played all that was given out */
+    bool voice_off;             /* of settings */
 
     uint64_t interest[ROOM_FORMATS_MAX]; /* a bit per loop whose subscribers want this format */
     uint64_t hears[ROOM_SOUNDS];         /* a bit per loop where somebody listens in this codec (sub.h) */
@@ -138,6 +143,8 @@ void room_load(struct room *room) LOOP;
 void room_head_read(struct room *room, const struct room_row *row) LOOP;
 void room_head_reload(struct room *room) LOOP; /* a change was refused: memory follows the store again */
 void said_release(struct said *said);
+void room_heard_read(struct room *room, const struct event_row *row,
+                     struct arena *a) LOOP; /* message.heard */
 void room_said_add(struct room *room, const struct event_row *row, struct str text) LOOP;
 void room_said_change(struct said *said, struct str text) LOOP;
 struct said *room_said(const struct room *room, struct id message) LOOP; /* NULL: not among the newest */
@@ -195,13 +202,17 @@ room_verb_fn verb_update, verb_remove, verb_restore, verb_set_state, verb_clear,
 room_verb_fn verb_join, verb_leave, verb_snapshot, verb_typing;
 room_verb_fn verb_answer;                                        /* answer.c */
 room_verb_fn verb_greet;                                         /* greeting.c */
-room_verb_fn verb_speak, verb_played, verb_interrupt;            /* speaking.c */
+room_verb_fn verb_speak;                                         /* speak_again.c */
+room_verb_fn verb_played, verb_interrupt;                        /* heard.c */
 room_verb_fn verb_preview;                                       /* preview.c */
 void preview_alone(struct home *home, struct room_op *op) LOOP;  /* without a room of its own */
 room_verb_fn verb_recover;                                       /* recover.c */
 room_verb_fn verb_import_add, verb_import_end, verb_import_drop; /* import.c */
 bool room_importing(const struct room *room) LOOP;
 struct str room_import_name(struct arena *a, struct id room);
+/* say.c: the stored row of op->message; fails the op where there is none. */
+void room_with_message(struct room *room, struct room_op *op,
+                       void (*then)(struct room *, struct room_op *, const struct event_row *)) LOOP;
 void verb_create(struct home *home, struct room_op *op) LOOP; /* verbs.c; the room is not there yet */
 void room_rest(struct room *room, const char *reason) LOOP;   /* a running room becomes idle by itself */
 void room_self_turn(struct room *room, size_t persona,
@@ -210,7 +221,7 @@ void room_self_turn(struct room *room, size_t persona,
 struct turn_plan;
 void room_begin_turn(struct room *room, struct room_op *op, const struct turn_plan *plan) LOOP;
 struct str message_data(struct arena *a, struct id id, struct str text, struct id reply_to,
-                        struct id retry_of);
+                        struct id retry_of, const struct room_spoken *spoken);
 
 /* floor.c */
 size_t floor_answering(const struct room *room, struct str text, size_t *out, size_t max) LOOP;
@@ -259,5 +270,8 @@ void count_events(struct rooms *rooms, size_t n) LOOP;
 void count_ended(struct rooms *rooms, enum turn_outcome outcome) LOOP;
 void count_step(struct rooms *rooms, enum turn_step step, uint64_t us) LOOP;
 void count_first_delta(struct rooms *rooms, uint64_t us) LOOP;
+void count_voice(struct rooms *rooms, enum voice_step step, uint64_t us) LOOP;
+enum voice_count { VOICE_FRAMES, VOICE_SENTENCES, VOICE_STOPPED, VOICE_FAILED, VOICE_COUNTS };
+void count_voice_of(struct rooms *rooms, enum voice_count what) LOOP;
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "room/hub.h"
 #include "room/room.h"
+#include "room/speaking.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -224,6 +225,7 @@ void room_free(struct room *room)
     map_del(&room->home->table, id_key(&room->id));
     count_rooms(room->home->rooms, -1);
     timer_close(&room->self_timer);
+    speaking_release(room);
     for (size_t i = 0; i < room->said_count; i++)
         said_release(&room->said[i]);
     free(room->said);
@@ -234,13 +236,13 @@ void room_free(struct room *room)
     free(room);
 }
 
-static bool interesting(const struct room *room)
+static LOOP bool interesting(const struct room *room)
 {
     uint64_t any = 0;
     for (unsigned f = 0; f < ROOM_FORMATS_MAX; f++)
         any |= room->interest[f];
     return any || room->turn_count || room->appending || room->load != ROOM_READY ||
-           timer_armed(&room->self_timer);
+           timer_armed(&room->self_timer) || speaking_busy(room);
 }
 
 /* Lets go of rooms where nothing happens. */

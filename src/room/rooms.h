@@ -220,12 +220,26 @@ enum turn_step {
     STEP_COUNT
 };
 extern const char *const turn_step_names[STEP_COUNT];
+/* From the last sound of a person (or the text that came in) to what a persona's answer gives to be heard. */
+enum voice_step {
+    VOICE_END_OF_TURN,
+    VOICE_TRANSCRIPT,
+    VOICE_FIRST_TOKEN,
+    VOICE_FIRST_SENTENCE,
+    VOICE_FIRST_VISEME,
+    VOICE_FIRST_AUDIO,
+    VOICE_STEPS
+};
+extern const char *const voice_step_names[VOICE_STEPS];
 enum { ROOM_HISTOGRAM = 16 }; /* buckets: up to 2^i * 64 us, the last without bound */
 struct room_stats {
     uint64_t rooms_loaded, turns_running, turns_done, turns_cancelled, turns_failed, events, subscribers;
     uint64_t step_count[STEP_COUNT], step_us_sum[STEP_COUNT], step_us[STEP_COUNT][ROOM_HISTOGRAM];
     uint64_t first_delta_count, first_delta_us_sum,
         first_delta_us[ROOM_HISTOGRAM]; /* message in to first delta */
+    uint64_t voice_count[VOICE_STEPS], voice_us_sum[VOICE_STEPS], voice_us[VOICE_STEPS][ROOM_HISTOGRAM];
+    uint64_t voice_frames; /* of sound, each made once for all its listeners */
+    uint64_t voice_sentences, voice_stopped, voice_failed; /* spoken; speeches interrupted, failed */
 };
 void rooms_stats(const struct rooms *rooms, struct room_stats *out);
 

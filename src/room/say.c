@@ -8,12 +8,29 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "room/speaking.h"
 #include "room/turn.h"
 
 #include <stdlib.h>
 
+static void write_spoken(struct jw *w, const struct room_spoken *spoken)
+{
+    jw_key(w, STR("spoken"));
+    jw_object(w);
+    jw_kv_double(w, "confidence", spoken->confidence);
+    jw_kv_string(w, "language", spoken->language);
+    jw_kv_u64(w, "duration_ms", spoken->duration_ms);
+    if (spoken->words.n)
+        jw_kv_raw(w, "words", spoken->words);
+    if (spoken->original.n)
+        jw_kv_string(w, "original", spoken->original);
+    if (spoken->media.n)
+        jw_kv_string(w, "media", spoken->media);
+    jw_end_object(w);
+}
+
 struct str message_data(struct arena *a, struct id id, struct str text, struct id reply_to,
-                        struct id retry_of)
+                        struct id retry_of, const struct room_spoken *spoken)
 {
     struct buf b = BUF_INIT;
     struct jw w = JW(&b);
@@ -26,6 +43,8 @@ struct str message_data(struct arena *a, struct id id, struct str text, struct i
         jw_kv_string(&w, "reply_to", str_c(id_text(reply_to).c));
     if (!id_none(retry_of))
         jw_kv_string(&w, "retry_of", str_c(id_text(retry_of).c));
+    if (spoken)
+        write_spoken(&w, spoken);
     jw_end_object(&w);
     struct str data = arena_str(a, buf_str(&b));
     buf_release(&b);
@@ -162,13 +181,16 @@ LOOP void verb_say(struct room *room, struct room_op *op)
     row->ref = id_new();
     row->parent = parent;
     row->client_id = op->client_id;
-    row->data = message_data(a, row->ref, op->text, op->reply_to, ID_NONE);
+    row->data = message_data(a, row->ref, op->text, op->reply_to, ID_NONE, op->spoken);
     if (op->idem)
         op->idem->result = arena_str(&op->arena, str_c(id_text(row->ref).c));
     append->turns = arena_array(a, struct id, answers);
     for (size_t i = 0; i < answers; i++) {
-        struct turn_plan plan = {
-            .persona = answering[i], .heard = op->text, .person = op->who.user, .since_us = clock_mono_us()};
+        struct turn_plan plan = {.persona = answering[i],
+                                 .heard = op->text,
+                                 .person = op->who.user,
+                                 .since_us = clock_mono_us(),
+                                 .spoken = op->spoken};
         append->turns[append->turn_count++] = turn_id(add_turn(room, append, &plan, ROW_OF_APPEND(0)));
     }
     room->self_turns = 0;
@@ -222,8 +244,8 @@ static void found(struct store_op *store_op)
     store_op_free(store_op);
 }
 
-static void with_message(struct room *room, struct room_op *op,
-                         void (*then)(struct room *, struct room_op *, const struct event_row *))
+void room_with_message(struct room *room, struct room_op *op,
+                       void (*then)(struct room *, struct room_op *, const struct event_row *))
 {
     struct store_event_find *get = STORE_NEW(event_find, EVENT_FIND);
     struct finding *f = arena_new(&get->op.arena, struct finding);
@@ -279,7 +301,7 @@ static void edit_found(struct room *room, struct room_op *op, const struct event
 LOOP void verb_edit(struct room *room, struct room_op *op)
 {
     if (text_ok(room, op))
-        with_message(room, op, edit_found);
+        room_with_message(room, op, edit_found);
 }
 
 static void delete_found(struct room *room, struct room_op *op, const struct event_row *message)
@@ -296,7 +318,7 @@ static void delete_found(struct room *room, struct room_op *op, const struct eve
 
 void verb_delete_message(struct room *room, struct room_op *op)
 {
-    with_message(room, op, delete_found);
+    room_with_message(room, op, delete_found);
 }
 
 /* ---- forget ---- */
@@ -321,6 +343,8 @@ static void forgotten(struct store_op *store_op)
         struct said *said = room_said(room, op->message);
         if (said) {
             room_said_change(said, STR_NONE);
+            free((char *)said->heard.p);
+            said->heard = STR_NONE;
             said->deleted = true;
         }
         room_rows_committed(room, forget->note, 1);
@@ -348,6 +372,7 @@ static void forget_found(struct room *room, struct room_op *op, const struct eve
     row->author_name = arena_str(a, room_author_name(room));
     row->of = message->seq;
     row->data = of_data(a, op->message, NULL, &erased);
+    speaking_forget(room, op->message);
     forget->tenant = tenant_local();
     forget->room = room->id;
     forget->epoch = store_epoch(room->home->rooms->deps.store);
@@ -362,7 +387,7 @@ static void forget_found(struct room *room, struct room_op *op, const struct eve
 
 void verb_forget(struct room *room, struct room_op *op)
 {
-    with_message(room, op, forget_found);
+    room_with_message(room, op, forget_found);
 }
 
 /* ---- retry ---- */
@@ -424,7 +449,7 @@ static void retry_found(struct room *room, struct room_op *op, const struct even
 
 void verb_retry(struct room *room, struct room_op *op)
 {
-    with_message(room, op, retry_found);
+    room_with_message(room, op, retry_found);
 }
 
 LOOP void verb_cancel(struct room *room, struct room_op *op)

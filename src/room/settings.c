@@ -19,6 +19,7 @@ void room_settings_read(struct room *room, struct str settings)
     free((char *)room->settings.p);
     room->settings = good ? heap_str(settings) : STR_NONE;
     room->profile = ID_NONE;
+    room->voice_off = good && str_eq(json_get_str(all, "voice", STR_NONE), STR("off"));
     if (good)
         id_parse(json_get_str(all, "profile", STR_NONE), &room->profile);
     arena_release(&a);

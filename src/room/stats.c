@@ -9,11 +9,16 @@ struct room_counters {
     _Alignas(64) _Atomic int64_t rooms, subscribers, running;
     _Atomic uint64_t ended[TURN_OUTCOMES], events;
     _Atomic uint64_t step_count[STEP_COUNT], step_us_sum[STEP_COUNT], step_us[STEP_COUNT][ROOM_HISTOGRAM];
+    _Atomic uint64_t voice_count[VOICE_STEPS], voice_us_sum[VOICE_STEPS],
+        voice_us[VOICE_STEPS][ROOM_HISTOGRAM], voice[VOICE_COUNTS];
     _Atomic uint64_t first_count, first_us_sum, first_us[ROOM_HISTOGRAM];
 };
 
 const char *const turn_step_names[STEP_COUNT] = {"perceive", "recall",  "compose",
                                                  "generate", "express", "remember"};
+
+const char *const voice_step_names[VOICE_STEPS] = {"end_of_turn",    "transcript",   "first_token",
+                                                   "first_sentence", "first_viseme", "first_audio"};
 
 struct room_counters *counters_new(unsigned loops)
 {
@@ -83,6 +88,33 @@ void count_first_delta(struct rooms *rooms, uint64_t us)
     add(&c->first_us[bucket(us)], 1);
 }
 
+void count_voice(struct rooms *rooms, enum voice_step step, uint64_t us)
+{
+    struct room_counters *c = here(rooms);
+    add(&c->voice_count[step], 1);
+    add(&c->voice_us_sum[step], us);
+    add(&c->voice_us[step][bucket(us)], 1);
+}
+
+void count_voice_of(struct rooms *rooms, enum voice_count what)
+{
+    add(&here(rooms)->voice[what], 1);
+}
+
+static void sum_voice(const struct room_counters *c, struct room_stats *out)
+{
+    for (unsigned s = 0; s < VOICE_STEPS; s++) {
+        out->voice_count[s] += c->voice_count[s];
+        out->voice_us_sum[s] += c->voice_us_sum[s];
+        for (unsigned b = 0; b < ROOM_HISTOGRAM; b++)
+            out->voice_us[s][b] += c->voice_us[s][b];
+    }
+    out->voice_frames += c->voice[VOICE_FRAMES];
+    out->voice_sentences += c->voice[VOICE_SENTENCES];
+    out->voice_stopped += c->voice[VOICE_STOPPED];
+    out->voice_failed += c->voice[VOICE_FAILED];
+}
+
 void rooms_stats(const struct rooms *rooms, struct room_stats *out)
 {
     int64_t loaded = 0, subscribers = 0, running = 0;
@@ -104,6 +136,7 @@ void rooms_stats(const struct rooms *rooms, struct room_stats *out)
             for (unsigned b = 0; b < ROOM_HISTOGRAM; b++)
                 out->step_us[s][b] += c->step_us[s][b];
         }
+        sum_voice(c, out);
         for (unsigned b = 0; b < ROOM_HISTOGRAM; b++)
             out->first_delta_us[b] += c->first_us[b];
     }

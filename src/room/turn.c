@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "language/facts.h"
+#include "room/speaking.h"
 
 #include <stdlib.h>
 
@@ -214,6 +215,7 @@ static LOOP bool say(struct turn *turn, struct str text)
     jw_end_object(&w);
     const struct room_persona *p = room_persona(room, turn->persona);
     room_publish_passing(room, EVENT_DELTA, AUTHOR_PERSONA, p->id, p->name, turn->id, buf_str(&data));
+    speaking_delta(turn, text);
     return !turn->cut;
 }
 
@@ -286,7 +288,8 @@ static void generate(struct turn *turn)
 
 /* ---- express, remember ---- */
 
-/* The answer as it will be kept. Voice and stage take it from here, sentence by sentence. */
+/* The answer as it will be kept. What is spoken was given to the voice as it came (speaking.h), and goes on
+ * by itself. */
 static void express(struct turn *turn)
 {
     on_loop();
@@ -294,6 +297,7 @@ static void express(struct turn *turn)
     size_t lead = (size_t)(kept.p - turn->text.p);
     buf_drop(&turn->text, lead);
     turn->text.n = kept.n;
+    speaking_text_over(turn->room, turn->id);
     go(turn, STEP_REMEMBER);
 }
 
@@ -343,6 +347,12 @@ struct turn *turn_new(struct room *room, const struct turn_plan *plan)
     turn->heard = arena_str(&turn->arena, plan->heard);
     turn->text = BUF_INIT;
     turn_ask(turn, plan->asked);
+    if (plan->spoken) {
+        turn->aloud = true;
+        turn->last_sound_us = plan->spoken->last_sound_us;
+        turn->end_of_turn_us = plan->spoken->end_of_turn_us;
+        turn->transcript_us = plan->spoken->transcript_us;
+    }
     while (*tail)
         tail = &(*tail)->next;
     *tail = turn;
@@ -461,6 +471,23 @@ void turn_abort(struct room *room, struct turn *turn, struct room_op *op)
         memory_recall_cancel(&turn->recall);
     else if (!turn->pending && (turn->phase == TURN_WAITING || turn->phase == TURN_RUNNING))
         stop(turn);
+}
+
+bool turn_interrupt(struct turn *turn)
+{
+    if (turn->phase != TURN_RUNNING || turn->step != STEP_GENERATE ||
+        str_empty(str_trim(buf_str(&turn->text))))
+        return false;
+    if (turn->gen) {
+        turn->engine =
+            arena_str(&turn->arena, engines_answered(turn->room->home->rooms->deps.engines, turn->gen));
+        engines_cancel(turn->room->home->rooms->deps.engines, turn->gen);
+    }
+    turn->gen = 0;
+    turn->interrupted = true;
+    turn->end = (struct gen_end){.code = GEN_OK, .finish = GEN_STOP, .retry_after_ms = -1};
+    go(turn, STEP_EXPRESS);
+    return true;
 }
 
 void turns_cancel_all(struct room *room)

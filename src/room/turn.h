@@ -23,13 +23,14 @@
 enum { ROOM_ANSWERS_MAX = 8 }; /* personas that one message may address */
 
 struct turn_plan {
-    size_t persona;                 /* index into room->personas */
-    struct str heard;               /* the text it answers; copied */
-    struct id person;               /* whom memory is asked about */
-    uint64_t parent;                /* a retry: the message its answer follows */
-    struct id retry_of;             /* a retry: the answer it stands beside */
-    uint64_t since_us;              /* when the message came in */
-    const struct room_asked *asked; /* what else is asked; copied; or NULL */
+    size_t persona;                   /* index into room->personas */
+    struct str heard;                 /* the text it answers; copied */
+    struct id person;                 /* whom memory is asked about */
+    uint64_t parent;                  /* a retry: the message its answer follows */
+    struct id retry_of;               /* a retry: the answer it stands beside */
+    uint64_t since_us;                /* when the message came in */
+    const struct room_asked *asked;   /* what else is asked; copied; or NULL */
+    const struct room_spoken *spoken; /* it came by voice; or NULL */
 };
 
 enum turn_phase { TURN_UNCOMMITTED, TURN_WAITING, TURN_RUNNING, TURN_ENDING };
@@ -72,6 +73,9 @@ struct turn {
     struct room_asked asked;    /* in the arena */
     struct buf tool_calls;      /* JSON pieces as the engine sent them, parted by commas */
     bool cut;                   /* the answer was longer than room.reply_max */
+    bool aloud;                 /* it answers a voice: it is spoken whoever listens */
+    bool interrupted;           /* somebody did not want to hear more: what there is is the answer */
+    uint64_t last_sound_us, end_of_turn_us, transcript_us; /* of what it answers; 0: not spoken */
 
     enum turn_outcome outcome;
     struct gen_end end; /* how the engine ended, or why the turn failed */
@@ -100,6 +104,10 @@ void turn_tool_call(struct turn *turn, struct str piece) LOOP;
 /* lore.c: scans the gathered lorebooks for what `prompt` shows; its result goes into prompt and hints. */
 void turn_lore(struct turn *turn, struct prompt_input *prompt) LOOP;
 void turn_lore_write(struct jw *w, const struct turn *turn); /* members of turn.ended */
+
+/* Somebody interrupted: the engine stops, and what was said is the answer. False: nothing was said yet, or
+ * the turn is at its end already. */
+bool turn_interrupt(struct turn *turn) LOOP;
 
 /* How many tokens the prompt may have. */
 size_t turn_budget(const struct turn *turn) LOOP;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "room/speaking.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -137,7 +138,8 @@ static struct str ended_data(struct arena *a, const struct turn *turn)
     else
         jw_kv_string(&w, "engine", turn->engine);
     if (turn->outcome == TURN_DONE)
-        jw_kv_string(&w, "finish", str_c(gen_finish_name(turn->end.finish)));
+        jw_kv_string(&w, "finish",
+                     turn->interrupted ? STR("interrupted") : str_c(gen_finish_name(turn->end.finish)));
     else
         jw_kv_null(&w, "finish");
     write_usage(&w, &turn->end.usage);
@@ -163,8 +165,12 @@ static void stored(struct room_append *append, struct room *room)
                   append->store.op.error.message);
     if (!turn)
         return;
+    bool kept = append->store.op.err == ERR_OK && event_is(&append->store.rows[0], EVENT_MESSAGE);
     count_step(room->home->rooms, STEP_REMEMBER, clock_mono_us() - turn->step_began_us);
-    turn_ended(room, turn);
+    speaking_stored(room, turn->id, kept ? append->store.rows[0].ref : ID_NONE,
+                    kept ? append->store.rows[0].seq : 0);
+    if (heard_settle(room, turn, append))
+        turn_ended(room, turn);
 }
 
 /* What the persona felt about what it heard: only where the turn came far enough to hear it. */
@@ -188,6 +194,8 @@ static LOOP void add_feelings(struct turn *turn, struct room_append *append, con
     row->data = mood_data(a, turn);
 }
 
+enum { TURN_END_ROWS = 5 }; /* message, message.heard, affect, mood, turn.ended */
+
 void turn_finish(struct turn *turn, enum turn_outcome outcome)
 {
     struct room *room = turn->room;
@@ -196,7 +204,7 @@ void turn_finish(struct turn *turn, enum turn_outcome outcome)
         turn_preview_end(turn);
         return;
     }
-    struct room_append *append = room_append_new(room, NULL, 4);
+    struct room_append *append = room_append_new(room, NULL, TURN_END_ROWS);
     struct arena *a = &append->store.op.arena;
     const struct room_persona *p = room_persona(room, turn->persona);
     struct str name = arena_str(a, p->name);
@@ -211,7 +219,14 @@ void turn_finish(struct turn *turn, enum turn_outcome outcome)
         row->turn = turn->id;
         row->cause = turn->cause;
         row->parent = id_none(turn->retry_of) ? room_leaf(room) : turn->parent;
-        row->data = message_data(a, row->ref, buf_str(&turn->text), ID_NONE, turn->retry_of);
+        row->data = message_data(a, row->ref, buf_str(&turn->text), ID_NONE, turn->retry_of, NULL);
+        heard_with_message(room, turn, append);
+    } else {
+        struct speaking *speaking = speaking_find(room, turn->id);
+        if (speaking && outcome == TURN_CANCELLED)
+            speaking_stop(speaking, "interrupted", NULL);
+        else if (speaking)
+            speaking_text_over(room, turn->id);
     }
     add_feelings(turn, append, p, name);
     struct event_row *row = room_append_row(append, EVENT_TURN_ENDED, AUTHOR_PERSONA, p->id, name);

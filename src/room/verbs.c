@@ -13,6 +13,7 @@
 #include "persona/personas.h"
 #include "room/hub.h"
 #include "room/lookup.h"
+#include "room/speaking.h"
 
 #include <stdlib.h>
 
@@ -307,8 +308,10 @@ static void state_changed(struct room_append *append, struct room *room)
     head_changed(append, room);
     if (!ok)
         return;
-    if (room->state == ROOM_STOPPED)
+    if (room->state == ROOM_STOPPED) {
         turns_cancel_all(room);
+        speaking_stop_all(room);
+    }
     room->self_turns = 0;
     floor_continue(room);
 }
@@ -346,6 +349,7 @@ static void removed(struct room_append *append, struct room *room)
     head_changed(append, room);
     if (ok && room->deleted_ms) {
         turns_cancel_all(room);
+        speaking_stop_all(room);
         room_publish_gone(room);
     }
 }
@@ -414,7 +418,8 @@ static void collect_snapshot(void *arg, const struct event_row *row)
 
 LOOP void verb_snapshot(struct room *room, struct room_op *op)
 {
-    op->rows = arena_array(&op->arena, struct event_row, room->turn_count + 1);
+    op->rows = arena_array(&op->arena, struct event_row, room->turn_count + 2);
     turn_snapshots(room, collect_snapshot, op);
+    op->row_count += speaking_now(room, &op->rows[op->row_count], &op->arena);
     room_op_done(op);
 }

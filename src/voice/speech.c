@@ -141,7 +141,7 @@ static void plan_text(struct speech *s, struct str text, struct ssml_piece **lis
     sentences_release(&cut);
 }
 
-static enum err plan(struct speech *s, struct str text, struct error *e)
+static enum err plan(struct speech *s, struct str text, bool whole, struct error *e)
 {
     struct ssml_piece *list = NULL;
     size_t count = 0;
@@ -149,10 +149,15 @@ static enum err plan(struct speech *s, struct str text, struct error *e)
         return error_set_param(e, ERR_TEXT_TOO_LONG, "text",
                                "The text has %zu bytes; at most %d are spoken at once. Send it in pieces.",
                                text.n, SPEECH_TEXT_MAX);
-    enum err err = ssml_is(text) ? ssml_read(&s->arena, text, &list, &count, e) : ERR_OK;
+    if (whole) {
+        list = arena_new(&s->arena, struct ssml_piece);
+        *list = (struct ssml_piece){.text = arena_str(&s->arena, text), .prosody = {1, 1, 1}};
+        count = 1;
+    }
+    enum err err = !whole && ssml_is(text) ? ssml_read(&s->arena, text, &list, &count, e) : ERR_OK;
     if (err)
         return err;
-    if (!ssml_is(text))
+    if (!whole && !ssml_is(text))
         plan_text(s, text, &list, &count);
     s->parts = arena_array(&s->arena, struct part, count);
     s->count = count;
@@ -388,7 +393,7 @@ struct speech *speech_start(struct speakers *speakers, const struct speech_reque
     *s = (struct speech){.speakers = speakers, .emit = emit, .arg = arg, .voice = request->voice};
     s->voice.name = arena_str(&s->arena, request->voice.name);
     if (find_driver(speakers, request->voice.provider, &s->tts, e) != ERR_OK ||
-        plan(s, request->text, e) != ERR_OK) {
+        plan(s, request->text, request->whole, e) != ERR_OK) {
         speech_free(s);
         return NULL;
     }

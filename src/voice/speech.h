@@ -45,6 +45,7 @@ struct voice voice_for(struct id id, const struct voice *own);
 struct speech_request {
     struct str text; /* plain, or SSML where ssml_is() */
     struct voice voice;
+    bool whole; /* the text is one utterance, ready to be spoken: it is neither cut nor cleaned */
 };
 
 struct speech;

@@ -155,7 +155,8 @@ static void on_failed(struct sub *sub, const struct error *error)
     fail_msg("%s", error->message);
 }
 
-static const struct sub_events client_events = {on_joined, on_frame, on_ready, on_failed};
+static const struct sub_events client_events = {
+    .joined = on_joined, .frame = on_frame, .ready = on_ready, .failed = on_failed};
 
 static void start_client(void *arg)
 {
