@@ -122,6 +122,7 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     if (err == ERR_OK)
         err = engines_new(p->loops, config, &p->engines, e);
     p->voices = voices_new(p->workers);
+    voices_configure(p->voices, options_config(p->options));
     p->ear = ear_new(p->loops);
     if (err == ERR_OK)
         p->llama = llama_new(p->loops, p->workers, config);
@@ -134,6 +135,7 @@ static void settings_changed(void *arg, const struct config *now)
     struct parts *p = arg;
     struct net_limits limits = net_limits_of(now);
     engines_replace(p->engines, now);
+    voices_configure(p->voices, now);
     llama_set_config(p->llama, now);
     rooms_set_config(p->rooms, now);
     net_set_limits(p->net, &limits);

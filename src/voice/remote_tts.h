@@ -63,7 +63,7 @@ struct remote_service {
     enum err (*speak)(const struct remote *r, const struct tts_request *request, struct remote_ask *ask,
                       struct error *e);
     /* REMOTE_DOCUMENTS: one document; calls remote_say() or remote_say_failure(). */
-    void (*document)(struct remote_call *call, const struct json *doc) LOOP;
+    void (*document)(struct remote_call *call, const struct json *doc); /* begins with on_loop() */
     void (*list)(const struct remote *r, struct remote_ask *ask);
     size_t (*listed)(const struct json *doc, struct arena *a, struct tts_voice **voices);
     void (*clone)(const struct remote *r, const struct tts_clone *clone, struct remote_ask *ask);

@@ -6,6 +6,8 @@
  */
 #include "voice/speech.h"
 
+#include "voice/chain.h"
+#include "voice/resample.h"
 #include "voice/sentence.h"
 #include "voice/speakable.h"
 #include "voice/ssml.h"
@@ -16,14 +18,15 @@
 struct part {
     struct speech *speech;
     struct ssml_piece say;
-    uint64_t id; /* the driver's, while it is being made */
+    uint64_t id; /* the chain's, while it is being made */
     bool begun, made;
     unsigned rate;
     struct arena arena;
     struct tts_word *words;
     struct viseme_key *keys;
-    size_t word_count, key_count;
-    bool timed; /* words and keys were handed on */
+    size_t word_count, key_count; /* not yet handed on */
+    uint32_t from_ms;             /* where it begins in the whole */
+    bool placed;                  /* ... is known */
     struct buf sound;
     enum err err;
     struct error error;
@@ -34,26 +37,32 @@ struct speech {
     struct speech *next;
     struct arena arena;
     struct voice voice;
-    struct tts *tts;
+    struct str language;
+    struct tts_emotion emotion;
+    bool alone;
+    struct chain *chain;
     const struct tts_emit *emit;
     void *arg;
     struct part *parts;
     size_t count, heard, begun; /* parts wholly handed on; parts started */
     unsigned rate;              /* of what is handed on; 0: nothing was yet */
     uint64_t samples;           /* handed on */
+    struct resampler *resample; /* of the part in hand, where its rate is another */
+    unsigned resample_rate;
+    struct buf resampled;
     bool over, emitting;
     struct timer timer;
 };
 
 struct speakers {
     struct loop *loop;
-    struct workers *workers;
-    struct tts *flite;
+    struct chain *chain;
     struct speech *first;
 };
 
 struct voices {
     struct workers *workers;
+    _Atomic(const struct config *) config;
     struct speakers *of[LOOPS_MAX];
 };
 
@@ -64,12 +73,18 @@ struct voices *voices_new(struct workers *workers)
     return v;
 }
 
+void voices_configure(struct voices *v, const struct config *config)
+{
+    atomic_store_explicit(&v->config, config, memory_order_release);
+}
+
 struct speakers *voices_here(struct voices *v)
 {
     struct speakers **here = &v->of[loop_index(loop_self())];
     if (!*here) {
         *here = heap_alloc(sizeof **here);
-        **here = (struct speakers){.loop = loop_self(), .workers = v->workers};
+        **here =
+            (struct speakers){.loop = loop_self(), .chain = chain_new(loop_self(), v->workers, &v->config)};
     }
     return *here;
 }
@@ -79,8 +94,8 @@ void voices_stop(struct voices *v)
     struct speakers *s = v->of[loop_index(loop_self())];
     while (s && s->first)
         speech_cancel(s->first);
-    if (s && s->flite)
-        s->flite->driver->close(s->flite);
+    if (s)
+        chain_free(s->chain);
     v->of[loop_index(loop_self())] = NULL;
     free(s);
 }
@@ -97,7 +112,7 @@ struct voice voice_for(struct id id, const struct voice *own)
     struct voice v = *own;
     uint64_t h = id_hash(id);
     bool nothing = str_empty(own->provider) && str_empty(own->name);
-    if (str_empty(v.provider))
+    if (str_empty(v.provider) && !nothing)
         v.provider = STR("flite");
     if (nothing) {
         v.name = str_c(names[h % 4]);
@@ -105,18 +120,6 @@ struct voice voice_for(struct id id, const struct voice *own)
         v.prosody.rate *= .92 + (double)(h >> 16 & 0xff) / 255 * .16;
     }
     return v;
-}
-
-static enum err find_driver(struct speakers *s, struct str name, struct tts **out, struct error *e)
-{
-    const struct tts_driver *driver = tts_driver(name);
-    if (!driver)
-        return error_set_param(e, ERR_NOT_FOUND, "voice",
-                               "There is no speech provider '%.*s'; flite is always there.",
-                               STR_ARG(str_sub(name, 0, 60)));
-    enum err err = s->flite ? ERR_OK : driver->open(s->loop, s->workers, NULL, &s->flite, e);
-    *out = s->flite;
-    return err;
 }
 
 /* ---- the plan ---- */
@@ -177,20 +180,21 @@ static uint32_t clock_ms(const struct speech *s)
 
 static LOOP void hand_timing(struct speech *s, struct part *p)
 {
-    uint32_t from = clock_ms(s);
-    if (p->timed || (!p->words && !p->keys))
-        return;
-    p->timed = true;
-    for (size_t i = 0; i < p->word_count; i++) {
-        p->words[i].from_ms += from;
-        p->words[i].to_ms += from;
+    size_t words = p->word_count, keys = p->key_count;
+    if (!p->placed)
+        p->from_ms = clock_ms(s);
+    p->placed = true;
+    for (size_t i = 0; i < words; i++) {
+        p->words[i].from_ms += p->from_ms;
+        p->words[i].to_ms += p->from_ms;
     }
-    for (size_t i = 0; i < p->key_count; i++)
-        p->keys[i].at_ms += from;
-    if (s->emit->words && p->word_count)
-        s->emit->words(s->arg, p->words, p->word_count);
-    if (!s->over && s->emit->visemes && p->key_count)
-        s->emit->visemes(s->arg, p->keys, p->key_count);
+    for (size_t i = 0; i < keys; i++)
+        p->keys[i].at_ms += p->from_ms;
+    p->word_count = p->key_count = 0;
+    if (s->emit->words && words)
+        s->emit->words(s->arg, p->words, words);
+    if (!s->over && s->emit->visemes && keys)
+        s->emit->visemes(s->arg, p->keys, keys);
 }
 
 static LOOP void hand_format(struct speech *s, unsigned rate)
@@ -201,15 +205,33 @@ static LOOP void hand_format(struct speech *s, unsigned rate)
     s->emit->format(s->arg, rate);
 }
 
-static LOOP void hand_sound(struct speech *s, struct part *p)
+/* The part's sound at the whole's rate. `last`: it has no more. */
+static LOOP void hand_sound(struct speech *s, struct part *p, bool last)
 {
-    if (!p->sound.n)
+    struct buf *from = &p->sound;
+    if (p->rate && p->rate != s->rate) {
+        if (!s->resample || s->resample_rate != p->rate) {
+            resampler_free(s->resample);
+            s->resample = resampler_new(p->rate, s->rate);
+            s->resample_rate = p->rate;
+        }
+        if (s->resample && p->sound.n)
+            resampler_feed(s->resample, (const int16_t *)(const void *)p->sound.p,
+                           p->sound.n / sizeof(int16_t), &s->resampled);
+        if (s->resample && last) {
+            resampler_feed(s->resample, NULL, 0, &s->resampled);
+            resampler_free(s->resample);
+            s->resample = NULL;
+        }
+        buf_clear(&p->sound);
+        from = &s->resampled;
+    }
+    if (!from->n)
         return;
-    size_t n = p->sound.n / sizeof(int16_t);
-    int16_t *samples = (int16_t *)(void *)p->sound.p;
-    s->emit->sound(s->arg, samples, n);
+    size_t n = from->n / sizeof(int16_t);
+    s->emit->sound(s->arg, (const int16_t *)(const void *)from->p, n);
     s->samples += n;
-    buf_clear(&p->sound);
+    buf_clear(from);
 }
 
 static LOOP void hand_pause(struct speech *s, uint32_t ms)
@@ -236,6 +258,8 @@ static void speech_free(struct speech *s)
         arena_release(&s->parts[i].arena);
         buf_release(&s->parts[i].sound);
     }
+    resampler_free(s->resample);
+    buf_release(&s->resampled);
     arena_release(&s->arena);
     free(s);
 }
@@ -247,7 +271,7 @@ static LOOP void finish(struct speech *s, enum err err, const struct error *e)
     struct error copy = e ? *e : (struct error){0};
     for (size_t i = 0; i < s->count; i++) {
         if (s->parts[i].begun && !s->parts[i].made && s->parts[i].id)
-            s->tts->driver->cancel(s->tts, s->parts[i].id);
+            chain_cancel(s->chain, s->parts[i].id);
     }
     s->over = true;
     s->emit->end(s->arg, err, &copy);
@@ -271,7 +295,7 @@ static LOOP void advance(struct speech *s)
         if (!s->over)
             hand_timing(s, p);
         if (!s->over)
-            hand_sound(s, p);
+            hand_sound(s, p, p->made);
         if (s->over || !p->made)
             break;
         if (p->err) {
@@ -299,26 +323,32 @@ static void part_format(void *arg, unsigned rate)
     ((struct part *)arg)->rate = rate;
 }
 
+/* Both may come more than once; what was not yet handed on waits. */
 static void part_words(void *arg, const struct tts_word *words, size_t count)
 {
     on_loop();
     struct part *p = arg;
-    p->words = arena_array(&p->arena, struct tts_word, count);
+    struct tts_word *all = arena_array(&p->arena, struct tts_word, p->word_count + count);
+    if (p->word_count)
+        memcpy(all, p->words, p->word_count * sizeof *all);
     for (size_t i = 0; i < count; i++) {
-        p->words[i] = words[i];
-        p->words[i].text = arena_str(&p->arena, words[i].text);
+        all[p->word_count] = words[i];
+        all[p->word_count++].text = arena_str(&p->arena, words[i].text);
     }
-    p->word_count = count;
+    p->words = all;
 }
 
 static void part_visemes(void *arg, const struct viseme_key *keys, size_t count)
 {
     on_loop();
     struct part *p = arg;
-    p->keys = arena_array(&p->arena, struct viseme_key, count);
+    struct viseme_key *all = arena_array(&p->arena, struct viseme_key, p->key_count + count);
+    if (p->key_count)
+        memcpy(all, p->keys, p->key_count * sizeof *all);
     if (count)
-        memcpy(p->keys, keys, count * sizeof *keys);
-    p->key_count = count;
+        memcpy(all + p->key_count, keys, count * sizeof *keys);
+    p->keys = all;
+    p->key_count += count;
 }
 
 static LOOP bool has_turn(const struct part *p)
@@ -357,9 +387,13 @@ static LOOP void begin_part(struct speech *s, struct part *p)
         .prosody = {p->say.prosody.rate * s->voice.prosody.rate,
                     p->say.prosody.pitch * s->voice.prosody.pitch,
                     p->say.prosody.volume * s->voice.prosody.volume},
+        .language = s->language,
+        .emotion = s->emotion,
+        .alone = s->alone,
     };
+    struct str provider = s->voice.provider;
     p->begun = true;
-    p->id = s->tts->driver->start(s->tts, &request, &part_emit, p, &p->error);
+    p->id = chain_start(s->chain, provider, &request, &part_emit, p, &p->error);
     if (!p->id) {
         p->made = true;
         p->err = p->error.err ? p->error.err : ERR_INTERNAL;
@@ -391,9 +425,14 @@ struct speech *speech_start(struct speakers *speakers, const struct speech_reque
 {
     struct speech *s = heap_alloc(sizeof *s);
     *s = (struct speech){.speakers = speakers, .emit = emit, .arg = arg, .voice = request->voice};
+    s->chain = speakers->chain;
     s->voice.name = arena_str(&s->arena, request->voice.name);
-    if (find_driver(speakers, request->voice.provider, &s->tts, e) != ERR_OK ||
-        plan(s, request->text, request->whole, e) != ERR_OK) {
+    s->voice.provider = arena_str(&s->arena, request->voice.provider);
+    s->language = arena_str(&s->arena, request->language);
+    s->emotion = request->emotion;
+    s->emotion.label = arena_str(&s->arena, request->emotion.label);
+    s->alone = request->alone;
+    if (plan(s, request->text, request->whole, e) != ERR_OK) {
         speech_free(s);
         return NULL;
     }
@@ -403,7 +442,7 @@ struct speech *speech_start(struct speakers *speakers, const struct speech_reque
         s->over = true;
         for (size_t i = 0; i < s->count; i++) {
             if (s->parts[i].id)
-                s->tts->driver->cancel(s->tts, s->parts[i].id);
+                chain_cancel(s->chain, s->parts[i].id);
         }
         speech_free(s);
         return NULL;
@@ -418,7 +457,7 @@ void speech_cancel(struct speech *s)
 {
     for (size_t i = 0; i < s->count; i++) {
         if (s->parts[i].begun && !s->parts[i].made)
-            s->tts->driver->cancel(s->tts, s->parts[i].id);
+            chain_cancel(s->chain, s->parts[i].id);
     }
     s->over = true;
     if (s->emitting)

@@ -6,9 +6,12 @@
  * heard the next is already being made. Pauses are silence. What is handed on is the tts_emit of tts.h, with
  * times from the beginning of the whole.
  *
+ * Each utterance goes through the chain of providers (chain.h): the voice's own, then voice.chain. Where
+ * another rate comes out of it than before, it is resampled: a speech has one rate.
+ *
  * `struct speakers` is one loop's open drivers, `struct voices` those of all loops. A persona that names no
- * voice gets one by its id: always the same, and of its own pitch and pace, so that no two sound alike by
- * accident only.
+ * voice is spoken by voice.chain's first; where that is flite it has a voice by its id: always the same, and
+ * of its own pitch and pace, so that no two sound alike by accident only.
  *
  * It does not: encode (encode.h), cache, write events.
  */
@@ -27,6 +30,9 @@ struct speakers;
 /* All loops' speakers. */
 struct voices;
 struct voices *voices_new(struct workers *workers);
+/* The settings from now on (providers, voice.chain); they live as long as the process. Before it: flite
+ * alone. */
+void voices_configure(struct voices *voices, const struct config *config);
 /* The calling loop's, opened at their first use. */
 struct speakers *voices_here(struct voices *voices) LOOP;
 /* What still speaks on this loop falls silent, without a word. */
@@ -39,13 +45,17 @@ struct voice {
     struct tts_prosody prosody;
 };
 
-/* Fills what a persona's own voice leaves open: the driver, and by `id` the name, pitch and rate. */
+/* Fills what a persona's own voice leaves open: by `id` the name (one of flite's), pitch and rate. An empty
+ * provider stays empty: voice.chain's first. */
 struct voice voice_for(struct id id, const struct voice *own);
 
 struct speech_request {
     struct str text; /* plain, or SSML where ssml_is() */
     struct voice voice;
     bool whole; /* the text is one utterance, ready to be spoken: it is neither cut nor cleaned */
+    struct str language;
+    struct tts_emotion emotion;
+    bool alone; /* voice.provider only: no fallback, whatever its breaker says (the settings page's test) */
 };
 
 struct speech;

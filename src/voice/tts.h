@@ -44,6 +44,7 @@ struct tts_request {
     struct tts_prosody prosody;
     struct str language; /* "en", "pt-BR"; empty: the provider's, or the voice's */
     struct tts_emotion emotion;
+    bool alone; /* for the chain: this provider only, whatever its breaker says */
 };
 
 /* A word and when it is said, milliseconds from the beginning of the utterance. */

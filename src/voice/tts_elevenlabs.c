@@ -51,8 +51,9 @@ static enum err eleven_speak(const struct remote *r, const struct tts_request *r
     return ERR_OK;
 }
 
-static LOOP void eleven_document(struct remote_call *call, const struct json *doc)
+static void eleven_document(struct remote_call *call, const struct json *doc)
 {
+    on_loop();
     struct tts_word *words = NULL;
     size_t count = 0;
     const struct json *alignment = json_get(doc, "alignment"), *detail = json_get(doc, "detail");

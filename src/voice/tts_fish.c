@@ -46,8 +46,9 @@ static enum err fish_speak(const struct remote *r, const struct tts_request *req
     return ERR_OK;
 }
 
-static LOOP void fish_document(struct remote_call *call, const struct json *doc)
+static void fish_document(struct remote_call *call, const struct json *doc)
 {
+    on_loop();
     struct tts_word *words = NULL;
     size_t count = 0;
     const struct json *alignment = json_get(doc, "alignment");
