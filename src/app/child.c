@@ -5,6 +5,8 @@
 #include "loop/child.h"
 #include "persona/card_child.h"
 #include "voice/ear.h"
+#include "voice/ear_live.h"
+#include "voice/vad_live.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +24,8 @@ static const struct job_of_child jobs[] = {
     {"cards", CHILD_NO_FILES, CARD_CHILD_MEMORY, card_child_serve, NULL},
     {"chats", CHILD_NO_FILES, (uint64_t)2 << 30, wire_serve, NULL},
     {.name = "ear", .alone = ear_child_main},
+    {.name = "hear", .alone = ear_live_child_main},
+    {.name = "vad", .alone = vad_child_main},
 };
 
 int child_run(const char *name)

@@ -46,11 +46,11 @@ enum barge_state {
 struct barge {
     unsigned min_speech_ms, resume_ms;
     struct str language;
+    bool no_partials; /* the ears tell no text before the end: speech that goes on past resume_ms stops */
     /* its own */
     enum barge_state state;
     bool hearing;       /* the detector says somebody speaks */
     bool interjected;   /* this utterance began while the persona spoke */
-    bool words;         /* its text holds a word that is no backchannel */
     uint64_t since_ms;  /* of the pause */
     uint64_t onset_ms;  /* of the speech that is going on */
     uint64_t spoken_ms; /* of speech in this utterance, without what is going on */
