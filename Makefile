@@ -17,13 +17,15 @@ VERSION := $(shell cat VERSION)
 
 OUT := build/$(VARIANT)
 GEN := build/gen
-PACKAGES := libqrencode libuv openssl libcurl sqlite3 zlib libseccomp libpcre2-8 libzip libedit md4c expat libopusenc opus flac soxr sndfile pocketsphinx
+PACKAGES := libqrencode libuv openssl libcurl sqlite3 zlib libseccomp libpcre2-8 libzip libedit md4c expat libopusenc opus flac soxr sndfile pocketsphinx libpng libjpeg libwebp libwebpdemux
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS := -D_GNU_SOURCE -Isrc -I$(GEN) -DEIDOLON_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS := -std=gnu17 -g $(WARN) -fno-common -fstack-protector-strong
 # flite and LAME have no pkg-config files.
 FLITE := -lflite_cmu_us_slt -lflite_cmu_us_rms -lflite_cmu_us_awb -lflite_cmu_us_kal16 -lflite_usenglish -lflite_cmulex -lflite -lmp3lame
-LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) $(FLITE) -lm -lpthread
+# giflib has none either.
+GIF := -lgif
+LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) $(FLITE) $(GIF) -lm -lpthread
 LDFLAGS := -pthread -Wl,-z,relro,-z,now $(EXTRA_LDFLAGS)
 
 ifeq ($(VARIANT),release)

@@ -93,8 +93,10 @@ static void take_file(struct call *call)
         call_refuse(call, ERR_IO, "The folder for uploads, %s, cannot be made: %m.", folder.p);
         return;
     }
-    http_take_file(call->req, folder.p, call->route->limit ? call->route->limit : config->import.file_max,
-                   on_body);
+    uint64_t limit = call->route->flags & ROUTE_MEDIA ? config->media.file_max + MULTIPART_SLACK
+                     : call->route->limit             ? call->route->limit
+                                                      : config->import.file_max;
+    http_take_file(call->req, folder.p, limit, on_body);
 }
 
 static void take_body(struct call *call) LOOP;

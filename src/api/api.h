@@ -22,6 +22,7 @@ struct workers;  /* loop/workers.h */
 struct settings; /* api/settings.h */
 struct voices;   /* voice/speech.h */
 struct ear;      /* voice/ear.h */
+struct media_hub; /* media/hub.h */
 
 /* The wire formats of events, by number: room_deps.encode in this order (encode.c). */
 enum api_format { FORMAT_JSON, FORMAT_SSE, FORMAT_WS, FORMAT_WS_DEFLATED, FORMATS };
@@ -39,6 +40,7 @@ struct api_parts {
     struct llama *llama; /* engine/llama.h */
     struct voices *voices;
     struct ear *ear;
+    struct media_hub *media;
     struct workers *workers;
     struct rooms *rooms;
     struct settings *settings;

@@ -33,6 +33,7 @@ enum route_flags {
     ROUTE_ETAG = 1 << 3,    /* ETag, If-Match and If-None-Match */
     ROUTE_SOCKET = 1 << 4,  /* upgrades; the same origin rule as unsafe methods */
     ROUTE_TEXT = 1 << 5,    /* answers text/plain */
+    ROUTE_MEDIA = 1 << 9, /* the body in a file may be as large as media.file_max */
     ROUTE_FILE = 1 << 6,    /* the body may be as large as card.file_max, not `limit` */
 };
 

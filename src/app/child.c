@@ -3,6 +3,7 @@
 
 #include "chat/wire.h"
 #include "loop/child.h"
+#include "media/look.h"
 #include "persona/card_child.h"
 #include "voice/ear.h"
 #include "voice/ear_live.h"
@@ -20,9 +21,17 @@ struct job_of_child {
     void (*alone)(void); /* in place of serve: confines itself when it has opened what it needs */
 };
 
+/* Its orders come with files, which it reads itself. */
+static int media_serve(bool (*read)(struct buf *to), bool (*write)(struct str frame))
+{
+    (void)read, (void)write;
+    return look_child_serve();
+}
+
 static const struct job_of_child jobs[] = {
     {"cards", CHILD_NO_FILES, CARD_CHILD_MEMORY, card_child_serve, NULL},
     {"chats", CHILD_NO_FILES, (uint64_t)2 << 30, wire_serve, NULL},
+    {"media", CHILD_NO_FILES, LOOK_MEMORY, media_serve, NULL},
     {.name = "ear", .alone = ear_child_main},
     {.name = "hear", .alone = ear_live_child_main},
     {.name = "vad", .alone = vad_child_main},

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "media/hub.h"
 
 #include <stdlib.h>
 
@@ -98,6 +99,7 @@ static void due(struct timer *timer)
     purge->idem_before_ms = clock_wall_ms() - STORE_IDEM_MS;
     purge->op.done = purged;
     store_submit(house.parts->store, &purge->op);
+    media_hub_clean(house.parts->media);
     timer_arm(timer, EVERY_MS, due);
 }
 

@@ -7,6 +7,7 @@
 #include "base/share.h"
 #include "engine/scripted.h"
 #include "loop/fetch.h"
+#include "media/hub.h"
 #include "persona/house.h"
 
 #include <errno.h>
@@ -129,6 +130,20 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     return err;
 }
 
+static void open_media(struct parts *p, const char *folder)
+{
+    struct media_hub_options options = {
+        .loops = p->loops,
+        .workers = p->workers,
+        .store = p->store,
+        .blobs = p->blobs,
+        .tenant = tenant_local(),
+        .folder = str_c(folder),
+    };
+    p->media = media_hub_new(&options);
+    media_hub_set_config(p->media, options_config(p->options));
+}
+
 static void settings_changed(void *arg, const struct config *now)
 {
     on_loop();
@@ -138,6 +153,7 @@ static void settings_changed(void *arg, const struct config *now)
     voices_configure(p->voices, now);
     llama_set_config(p->llama, now);
     rooms_set_config(p->rooms, now);
+    media_hub_set_config(p->media, now);
     net_set_limits(p->net, &limits);
 }
 
@@ -154,6 +170,7 @@ static void open_rooms(struct parts *p)
         .workers = p->workers,
         .blobs = p->blobs,
         .encode_sound = api_encode_sound,
+        .media = p->media,
     };
     for (unsigned f = 0; f < FORMATS; f++)
         deps.encode[f] = api_encoders[f];
@@ -167,6 +184,7 @@ static void open_rooms(struct parts *p)
         .llama = p->llama,
         .voices = p->voices,
         .ear = p->ear,
+        .media = p->media,
         .workers = p->workers,
         .rooms = p->rooms,
         .settings = p->options->settings,
@@ -257,6 +275,12 @@ static void *check_store(void *arg)
     return NULL;
 }
 
+static void start_media(void *arg)
+{
+    on_loop();
+    media_hub_start(arg);
+}
+
 static void start_models(void *arg)
 {
     on_loop();
@@ -282,6 +306,7 @@ enum err parts_open(struct parts *p, struct error *e)
     if (err != ERR_OK)
         return err;
     join_cards(p);
+    open_media(p, folder);
     open_rooms(p);
     struct net_config net = {.limits = net_limits_of(options_config(p->options)), .workers = p->workers};
     err = net_new(p->loops, &net, &p->net, e);
@@ -292,6 +317,7 @@ enum err parts_open(struct parts *p, struct error *e)
     p->running = true;
     memory_start(p->memory);
     run_on_loop(llama_home(p->llama), start_models, p->llama);
+    run_on_loop(loops_get(p->loops, 0), start_media, p->media);
     prepare(p);
     api_set_ready(p->api);
     err = listeners_open(p, e);
@@ -320,6 +346,7 @@ static void leave_voices(void *arg)
     struct parts *p = arg;
     voices_stop(p->voices);
     ear_stop(p->ear);
+    media_hub_stop(p->media);
 }
 
 static void leave_models(void *arg)
@@ -405,6 +432,7 @@ void parts_close(struct parts *p)
         voices_free(p->voices);
     if (p->ear)
         ear_free(p->ear);
+    media_hub_free(p->media);
     if (p->memory)
         memory_free(p->memory);
     if (p->personas)

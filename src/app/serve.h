@@ -38,6 +38,7 @@ struct parts {
     struct llama *llama;
     struct voices *voices;
     struct ear *ear;
+    struct media_hub *media; /* media/hub.h */
     struct rooms *rooms;
     struct api *api;
     struct net *net;

@@ -15,11 +15,14 @@
 #include "loop/child_frame.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     READ_PIECE = 64 * 1024,
@@ -41,6 +44,7 @@ struct out {
     struct out *next;
     struct run *run;
     size_t n;
+    int file; /* to go along, or -1 */
     char bytes[];
 };
 
@@ -114,13 +118,20 @@ static void say_why(const struct run *run, const char *name, struct buf *to)
     buf_printf(to, "%s%s.", run->last[0] ? "; its last words were: " : "", run->last);
 }
 
+static void out_free(struct out *out)
+{
+    if (out->file >= 0)
+        close(out->file);
+    free(out);
+}
+
 static LOOP void forget_waiting(struct child *child)
 {
     while (child->waiting) {
         struct out *out = child->waiting;
         child->waiting = out->next;
         child->queued -= out->n;
-        free(out);
+        out_free(out);
     }
     child->waiting_tail = &child->waiting;
 }
@@ -255,20 +266,55 @@ static void on_written(uv_write_t *write, int status)
     if (out->run->child)
         out->run->child->queued -= out->n;
     (void)status; /* a broken wire is seen by the reader */
-    free(out);
+    out_free(out);
+}
+
+/* The descriptor travels with the first byte of its frame (unix(7), SCM_RIGHTS), which libuv does only for
+ * sockets. Where not all goes out at once the wire was not empty, which a pool's child never is when it is
+ * asked something, and the process is ended. */
+static LOOP void write_with_file(struct run *run, struct out *out)
+{
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {{0}};
+    struct iovec piece = {out->bytes, out->n};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    uv_os_fd_t wire;
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(rights), &out->file, sizeof(int));
+    if (uv_stream_get_write_queue_size((uv_stream_t *)&run->wire) == 0 &&
+        uv_fileno((uv_handle_t *)&run->wire, &wire) == 0 &&
+        sendmsg(wire, &message, MSG_NOSIGNAL) == (ssize_t)out->n)
+        return;
+    snprintf(run->broken, sizeof run->broken, "could not be handed a file and was ended");
+    run_kill(run);
 }
 
 static LOOP void write_out(struct child *child, struct out *out)
 {
     uv_buf_t piece = uv_buf_init(out->bytes, (unsigned)out->n);
     out->run = child->run;
+    if (out->file >= 0) {
+        write_with_file(child->run, out);
+        child->queued -= out->n;
+        out_free(out);
+        return;
+    }
     if (uv_write(&out->write, (uv_stream_t *)&child->run->wire, &piece, 1, on_written) != 0) {
         child->queued -= out->n;
-        free(out);
+        out_free(out);
     }
 }
 
-enum err child_send(struct child *child, struct str frame, struct error *e)
+static enum err send_frame(struct child *child, struct str frame, int file, struct error *e) LOOP;
+static enum err send_frame(struct child *child, struct str frame, int file, struct error *e)
 {
     if (frame.n > CHILD_FRAME_MAX)
         return error_set(e, ERR_TOO_BIG,
@@ -281,6 +327,11 @@ enum err child_send(struct child *child, struct str frame, struct error *e)
         return error_set(e, ERR_UNAVAILABLE, "The %s process does not run.", child->name);
     struct out *out = heap_alloc(sizeof *out + CHILD_HEAD + frame.n);
     out->n = CHILD_HEAD + frame.n;
+    out->file = file < 0 ? -1 : fcntl(file, F_DUPFD_CLOEXEC, 0);
+    if (file >= 0 && out->file < 0) {
+        free(out);
+        return error_set(e, ERR_BUSY, "Too many files are open here; try again in a moment.");
+    }
     child_head_write(out->bytes, (uint32_t)frame.n);
     if (frame.n)
         memcpy(out->bytes + CHILD_HEAD, frame.p, frame.n);
@@ -292,6 +343,19 @@ enum err child_send(struct child *child, struct str frame, struct error *e)
         child->waiting_tail = &out->next;
     }
     return ERR_OK;
+}
+
+enum err child_send(struct child *child, struct str frame, struct error *e)
+{
+    return send_frame(child, frame, -1, e);
+}
+
+enum err child_send_file(struct child *child, struct str frame, int file, struct error *e)
+{
+    if (frame.n > CHILD_FILE_FRAME_MAX)
+        return error_set(e, ERR_TOO_BIG, "What goes along with a file has at most %d bytes.",
+                         CHILD_FILE_FRAME_MAX);
+    return send_frame(child, frame, file, e);
 }
 
 /* ---- starting ---- */

@@ -26,6 +26,7 @@
 enum {
     CHILD_FRAME_MAX = 96 << 20,  /* bytes of one frame, either way; a longer one ends the child */
     CHILD_QUEUE_MAX = 256 << 20, /* bytes that may wait to be written to it; above it ERR_BUSY */
+    CHILD_FILE_FRAME_MAX = 4096, /* of a frame that comes with a file */
     CHILD_BACKOFF_FIRST_MS = 100,
     CHILD_BACKOFF_MAX_MS = 30 * 1000,
     CHILD_HEALTHY_MS = 60 * 1000,
@@ -58,6 +59,9 @@ int child_pid(const struct child *child) LOOP; /* 0: not running */
 /* Queues a frame (copied). ERR_TOO_BIG, ERR_BUSY, or ERR_UNAVAILABLE where it is lost and not started again.
  */
 enum err child_send(struct child *child, struct str frame, struct error *e) LOOP;
+/* The same with an open file for the child to read (child_read_file): for what is too long to be carried. The
+ * descriptor is duplicated. `frame` has at most CHILD_FILE_FRAME_MAX bytes. */
+enum err child_send_file(struct child *child, struct str frame, int file, struct error *e) LOOP;
 /* Kills it (SIGKILL) as if it had crashed: lost() follows. For what takes too long. */
 void child_kill(struct child *child) LOOP;
 /* Kills and frees it; no event follows. Allowed inside events. */
@@ -78,6 +82,8 @@ enum child_confine_flags {
 enum err child_confine(unsigned flags, uint64_t memory_max, struct error *e);
 /* The next frame into `to` (cleared first). False: the server is gone, or said nonsense; exit. */
 bool child_read(struct buf *to);
+/* The same, taking the file that came with it: the caller closes *file, which is -1 where there is none. */
+bool child_read_file(struct buf *to, int *file);
 /* False: the server is gone. Any thread of the child, one at a time per frame. */
 bool child_write(struct str frame);
 

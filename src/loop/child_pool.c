@@ -165,7 +165,8 @@ static void give_next(struct child_slot *s)
         job->write(job, &frame);
         enum err err = buf_check(&frame, "What is sent", &e);
         if (!err)
-            err = child_send(s->child, buf_str(&frame), &e);
+            err = job->with_file ? child_send_file(s->child, buf_str(&frame), job->file, &e)
+                                 : child_send(s->child, buf_str(&frame), &e);
         buf_release(&frame);
         if (err)
             fail(s, err, e.message);

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -152,11 +153,36 @@ static bool read_all(char *to, size_t n)
     return true;
 }
 
-bool child_read(struct buf *to)
+/* The first bytes of a frame, and the descriptor that may have come with them. */
+static ssize_t receive_head(char *to, size_t n, int *file)
+{
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec piece = {to, n};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    ssize_t got;
+    do
+        got = recvmsg(CHILD_WIRE, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    struct cmsghdr *rights = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
+        rights->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(file, CMSG_DATA(rights), sizeof(int));
+    return got;
+}
+
+bool child_read_file(struct buf *to, int *file)
 {
     char head[CHILD_HEAD];
     buf_clear(to);
-    if (!read_all(head, CHILD_HEAD))
+    *file = -1;
+    ssize_t first = receive_head(head, CHILD_HEAD, file);
+    if (first <= 0 || !read_all(head + first, CHILD_HEAD - (size_t)first))
         return false;
     uint32_t n = child_head_read(head);
     if (n > CHILD_FRAME_MAX)
@@ -167,6 +193,15 @@ bool child_read(struct buf *to)
         return false;
     to->n = n;
     return true;
+}
+
+bool child_read(struct buf *to)
+{
+    int file;
+    bool good = child_read_file(to, &file);
+    if (file >= 0)
+        close(file);
+    return good;
 }
 
 bool child_write(struct str frame)

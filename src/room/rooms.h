@@ -40,7 +40,9 @@ struct voices;  /* voice/speech.h */
 struct workers; /* loop/workers.h */
 struct blobs;   /* store/blob.h */
 
+struct media_hub; /* media/hub.h */
 struct room_deps {
+    struct media_hub *media;
     struct loops *loops;
     struct store *store;
     struct personas *personas;

@@ -52,6 +52,9 @@ enum err blob_open(struct blobs *blobs, const struct blob_hash *hash, int *fd, u
 enum err blob_read(struct blobs *blobs, const struct blob_hash *hash, struct arena *a, size_t max,
                    struct str *out, struct error *e);
 
+/* Removes one that nothing names, unless it was put again since before_ms. Not there: nothing to do. */
+void blob_remove(struct blobs *blobs, const struct blob_hash *hash, int64_t before_ms, struct error *e);
+
 /* A set of hashes. */
 struct blob_set {
     struct blob_hash *v;

@@ -126,6 +126,17 @@ static enum err remove_old(struct sweep *s, const char *path, bool *removed)
     return ERR_OK;
 }
 
+void blob_remove(struct blobs *blobs, const struct blob_hash *hash, int64_t before_ms, struct error *e)
+{
+    struct sweep s = {.blobs = blobs, .before_ms = before_ms, .error = e};
+    char path[PATH_MAX];
+    bool removed;
+    blob_path(blobs, hash, path);
+    pthread_mutex_lock(&blobs->lock);
+    remove_old(&s, path, &removed);
+    pthread_mutex_unlock(&blobs->lock);
+}
+
 static enum err look_at(void *arg, const char *path, const struct blob_hash *hash)
 {
     struct sweep *s = arg;

@@ -1464,6 +1464,98 @@ export interface ModelList {
     data: Model[];
 }
 
+/** A picture or a recording that is kept here. */
+export interface Media {
+    /** Its id. */
+    id: string;
+    /** What it is. */
+    kind: 'image' | 'audio';
+    /** Its media type, found by its content. */
+    type: string;
+    /** Its name; may be empty. */
+    name: string;
+    /** What it takes on the disk, with its preview. */
+    bytes: number;
+    /** The room it came to. */
+    room: string | null;
+    /** How long a recording is. */
+    duration_ms: number | null;
+    /** A picture's width in pixels, upright. */
+    width: number | null;
+    /** A picture's height. */
+    height: number | null;
+    /** A recording's samples a second. */
+    rate: number | null;
+    /** A recording's channels. */
+    channels: number | null;
+    /** A picture that moves. */
+    animated: boolean;
+    /** The file says where it was taken; only where that was asked for. */
+    places: boolean;
+    /** Kept, whatever retention says. */
+    keep: boolean;
+    /** Where it came from. */
+    source: 'upload' | 'generated' | 'recording' | 'speech';
+    /** Whether a transcription is under way, or failed. */
+    state: 'ready' | 'transcribing' | 'failed';
+    /** What is said in it; in lists the beginning. Null: not transcribed. */
+    transcript: string | null;
+    /** The transcript's language. */
+    language: string | null;
+    /** What a generated picture was to show. */
+    prompt: string | null;
+    /** A recording's waveform: loudness 0 to 100, up to 400 of them. */
+    peaks: number[] | null;
+    /** When it came. */
+    created_at: string;
+    /** Where its bytes are. */
+    url: string;
+    /** Where a small picture of it is. */
+    preview: string | null;
+}
+
+/** A transcription of a recording that is kept. */
+export interface MediaJob {
+    /** The recording. */
+    media: string;
+    /** How it stands. */
+    state: 'none' | 'running' | 'done' | 'failed';
+    /** How much of it was heard, 0 to 1. */
+    progress: number;
+    /** Why it failed. */
+    error: string | null;
+}
+
+/** What may be changed of a medium. */
+export interface MediaUpdate {
+    /** Its name. */
+    name?: string;
+    /** Keep it, whatever retention says. */
+    keep?: boolean;
+}
+
+/** What media of one source take. */
+export interface MediaShare {
+    /** How many. */
+    count: number;
+    /** What they take. */
+    bytes: number;
+}
+
+/** What media take, and may take. */
+export interface MediaUsage {
+    /** By where they came from. */
+    sources: { upload: MediaShare; generated: MediaShare; recording: MediaShare; speech: MediaShare };
+    /** How many there are. */
+    count: number;
+    /** What they take on the disk. */
+    bytes: number;
+    /** What they may take; 0 for no limit. */
+    quota: number;
+    /** The largest file. */
+    file_max: number;
+}
+
 /** OpenAI's chat completion request. Fields that are not listed are passed to an engine, and ignored by a persona. */
 export interface ChatCompletionInput {
     /** A persona's slug, or engine/NAME. */

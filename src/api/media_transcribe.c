@@ -1,0 +1,443 @@
+/*
+ * Transcribing a recording that is kept: a job that takes it piece by piece, so that its progress moves and
+ * an hour of sound takes no more memory than a minute.
+ *
+ * The media child cuts the next piece where it is quiet (media/look.h) and gives it as WAV; the ear hears it;
+ * the times of its words are moved to where the piece stands. In the end text, segments and words become a
+ * blob of the medium, and the words are found by the list's ?find=. Jobs are of this process: after a restart
+ * a transcription is begun again by who wants it.
+ *
+ * POST /api/media/{id}/transcribe  202: the job; the same one while it runs
+ * GET  /api/media/{id}/transcribe  the job
+ * GET  /api/media/{id}/transcript  {text, language, confidence, duration_ms, segments with words}
+ */
+#include "api/media.h"
+#include "persona/card_import.h"
+#include "voice/ear.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { JOBS_MAX = 64 /* remembered */, RUNNING_MAX = 8, TRANSCRIPT_MAX = 32 << 20 };
+
+enum job_state { JOB_NONE, JOB_RUNNING, JOB_DONE, JOB_FAILED };
+static const char *const job_states[] = {"none", "running", "done", "failed"};
+
+/* What is told of a job, also on other loops than its own. */
+struct told {
+    struct id media;
+    enum job_state state;
+    double progress;
+    uint64_t serial; /* the oldest goes first */
+    struct error error;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct told v[JOBS_MAX];
+    uint64_t serial;
+} jobs = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+struct transcribing {
+    struct api *api;
+    struct id media;
+    struct arena arena; /* of one piece */
+    struct job job;
+    struct blob_hash hash;
+    int fd;
+    uint64_t duration_ms, from_ms, to_ms;
+    bool last;
+    struct look look;
+    struct ear_job ear;
+    struct buf text, segments; /* of all pieces */
+    uint64_t segment_count, confident;
+    double confidence;
+    char language[32];
+    struct error error;
+};
+
+/* ---- what is told ---- */
+
+static struct told *find_told(struct id media)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        if (jobs.v[i].state != JOB_NONE && id_eq(jobs.v[i].media, media))
+            return &jobs.v[i];
+    }
+    return NULL;
+}
+
+/* A free place, or the oldest that is over. */
+static struct told *free_told(void)
+{
+    struct told *best = NULL;
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        struct told *t = &jobs.v[i];
+        if (t->state == JOB_NONE)
+            return t;
+        if (t->state != JOB_RUNNING && (!best || t->serial < best->serial))
+            best = t;
+    }
+    return best;
+}
+
+/* False with *e: too many run. *again: it runs already. */
+static bool tell_begun(struct id media, bool *again, struct error *e)
+{
+    size_t running = 0;
+    pthread_mutex_lock(&jobs.lock);
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        running += jobs.v[i].state == JOB_RUNNING;
+    struct told *t = find_told(media);
+    *again = t && t->state == JOB_RUNNING;
+    bool good = *again || running < RUNNING_MAX;
+    if (good && !*again) {
+        t = t ? t : free_told();
+        *t = (struct told){.media = media, .state = JOB_RUNNING, .serial = ++jobs.serial};
+    }
+    pthread_mutex_unlock(&jobs.lock);
+    if (!good)
+        error_set(e, ERR_BUSY, "%d transcriptions run already; begin this one when one of them is done.",
+                  RUNNING_MAX);
+    return good;
+}
+
+static void tell(struct id media, enum job_state state, double progress, const struct error *e)
+{
+    pthread_mutex_lock(&jobs.lock);
+    struct told *t = find_told(media);
+    if (t) {
+        t->state = state;
+        t->progress = progress;
+        if (e)
+            t->error = *e;
+    }
+    pthread_mutex_unlock(&jobs.lock);
+}
+
+static struct told told_of(struct id media)
+{
+    struct told t = {.media = media};
+    pthread_mutex_lock(&jobs.lock);
+    const struct told *there = find_told(media);
+    if (there)
+        t = *there;
+    pthread_mutex_unlock(&jobs.lock);
+    return t;
+}
+
+bool media_is_transcribing(struct id media, double *progress)
+{
+    struct told t = told_of(media);
+    *progress = t.progress;
+    return t.state == JOB_RUNNING;
+}
+
+static void send_job(struct call *call, struct id media, int status) LOOP;
+static void send_job(struct call *call, struct id media, int status)
+{
+    CLEANUP_BUF struct buf b = BUF_INIT;
+    struct jw w = JW(&b);
+    struct told t = told_of(media);
+    jw_object(&w);
+    jw_kv_string(&w, "media", str_c(id_text(media).c));
+    jw_kv_string(&w, "state", str_c(job_states[t.state]));
+    jw_kv_double(&w, "progress", round(t.progress * 1000) / 1000);
+    if (t.state == JOB_FAILED)
+        jw_kv_string(&w, "error", str_c(t.error.message));
+    else
+        jw_kv_null(&w, "error");
+    jw_end_object(&w);
+    http_set_header(call->req, "Cache-Control", STR("no-store"));
+    call_json(call, status, buf_str(&b));
+}
+
+/* ---- the end ---- */
+
+static void free_all(struct transcribing *t)
+{
+    if (t->fd >= 0)
+        close(t->fd);
+    look_release(&t->look);
+    buf_release(&t->text);
+    buf_release(&t->segments);
+    arena_release(&t->arena);
+    free(t);
+}
+
+static void fail(struct transcribing *t, const struct error *e) LOOP;
+static void fail(struct transcribing *t, const struct error *e)
+{
+    tell(t->media, JOB_FAILED, 0, e);
+    free_all(t);
+}
+
+static void kept(struct media_deed *deed)
+{
+    on_loop();
+    struct transcribing *t = deed->arg;
+    if (deed->err)
+        fail(t, &deed->error);
+    else {
+        tell(t->media, JOB_DONE, 1, NULL);
+        free_all(t);
+    }
+    media_deed_free(deed);
+}
+
+static bool take_words(struct media_deed *deed)
+{
+    const struct transcribing *t = deed->arg;
+    deed->media.transcript = arena_str(&deed->arena, buf_str(&t->text));
+    deed->media.language = arena_str(&deed->arena, str_c(t->language));
+    deed->media.state = STR("ready");
+    return true;
+}
+
+static void keep(struct transcribing *t) LOOP;
+static void keep(struct transcribing *t)
+{
+    CLEANUP_BUF struct buf all = BUF_MAX(TRANSCRIPT_MAX);
+    struct jw w = JW(&all);
+    jw_object(&w);
+    jw_kv_string(&w, "text", buf_str(&t->text));
+    jw_kv_string(&w, "language", str_c(t->language));
+    jw_kv_double(&w, "confidence",
+                 t->confident ? round(t->confidence / (double)t->confident * 1000) / 1000 : 0);
+    jw_kv_u64(&w, "duration_ms", t->duration_ms);
+    jw_key(&w, STR("segments"));
+    buf_add_char(&all, '[');
+    buf_add(&all, buf_str(&t->segments));
+    buf_add_char(&all, ']');
+    w.after_key = false;
+    buf_add_char(&all, '}');
+    struct media_deed *deed = media_deed_new();
+    deed->media.id = t->media;
+    deed->words = arena_str(&deed->arena, buf_str(&all));
+    deed->change = take_words;
+    deed->done = kept;
+    deed->arg = t;
+    media_change(t->api->parts.media, deed);
+}
+
+/* ---- one piece after the other ---- */
+
+static void next_piece(struct transcribing *t) LOOP;
+
+static double moved(const struct json *at, double by_s)
+{
+    double value = 0;
+    json_double(at, &value);
+    return round((value + by_s) * 100) / 100;
+}
+
+static void add_words(struct jw *w, const struct json *words, double by_s)
+{
+    jw_key(w, STR("words"));
+    jw_array(w);
+    for (const struct json *one = words ? words->child : NULL; one; one = one->next) {
+        jw_object(w);
+        json_each (member, one) {
+            jw_key(w, member->key);
+            if (str_eq(member->key, STR("start")) || str_eq(member->key, STR("end")))
+                jw_double(w, moved(member, by_s));
+            else
+                jw_raw(w, member->raw);
+        }
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+}
+
+static void add_segment(struct transcribing *t, const struct json *segment, double by_s)
+{
+    struct jw w = JW(&t->segments);
+    if (t->segments.n)
+        buf_add_char(&t->segments, ',');
+    jw_object(&w);
+    jw_kv_u64(&w, "id", t->segment_count++);
+    json_each (member, segment) {
+        if (str_eq(member->key, STR("id")))
+            continue;
+        if (str_eq(member->key, STR("words"))) {
+            add_words(&w, member, by_s);
+            continue;
+        }
+        jw_key(&w, member->key);
+        if (str_eq(member->key, STR("start")) || str_eq(member->key, STR("end")))
+            jw_double(&w, moved(member, by_s));
+        else
+            jw_raw(&w, member->raw);
+    }
+    jw_end_object(&w);
+}
+
+static void add_heard(struct transcribing *t, const struct json *heard)
+{
+    const struct json *segments = json_get(heard, "segments");
+    struct str text = json_get_str(heard, "text", STR_NONE);
+    double by_s = (double)t->from_ms / 1000;
+    if (text.n && t->text.n)
+        buf_add_char(&t->text, ' ');
+    buf_add(&t->text, text);
+    if (text.n) {
+        t->confidence += json_get_double(heard, "confidence", 0);
+        t->confident++;
+    }
+    if (!t->language[0])
+        str_copy(t->language, sizeof t->language, json_get_str(heard, "language", STR_NONE));
+    for (const struct json *one = segments ? segments->child : NULL; one; one = one->next)
+        add_segment(t, one, by_s);
+}
+
+/* On the child's loop; `t` is the job's alone until heard(). */
+static void hearing(struct ear_job *job, double share)
+{
+    const struct transcribing *t = CONTAINER(job, struct transcribing, ear);
+    if (t->duration_ms)
+        tell(t->media, JOB_RUNNING,
+             ((double)t->from_ms + share * (double)(t->to_ms - t->from_ms)) / (double)t->duration_ms, NULL);
+}
+
+static void heard(struct ear_job *job)
+{
+    on_loop();
+    struct transcribing *t = CONTAINER(job, struct transcribing, ear);
+    struct json *json = NULL;
+    if (job->err) {
+        fail(t, &job->error);
+        return;
+    }
+    if (json_parse(&t->arena, job->json, &json, NULL) == ERR_OK)
+        add_heard(t, json);
+    if (t->last || t->to_ms <= t->from_ms) {
+        keep(t);
+        return;
+    }
+    t->from_ms = t->to_ms;
+    if (t->duration_ms)
+        tell(t->media, JOB_RUNNING, (double)t->from_ms / (double)t->duration_ms, NULL);
+    next_piece(t);
+}
+
+static void cut(struct look *look)
+{
+    on_loop();
+    struct transcribing *t = CONTAINER(look, struct transcribing, look);
+    if (look->err) {
+        fail(t, &look->error);
+        return;
+    }
+    t->to_ms = (uint64_t)json_get_i64(look->about, "to_ms", 0);
+    t->last = json_get_bool(look->about, "last", true);
+    t->ear =
+        (struct ear_job){.file = buf_str(&look->wav), .arena = &t->arena, .progress = hearing, .done = heard};
+    ear_submit(t->api->parts.ear, &t->ear);
+}
+
+static void next_piece(struct transcribing *t)
+{
+    look_release(&t->look);
+    arena_release(&t->arena);
+    t->look = (struct look){
+        .order = LOOK_PIECE, .file = t->fd, .from_ms = t->from_ms, .arena = &t->arena, .done = cut};
+    look_submit(media_hub_looks(t->api->parts.media), &t->look);
+}
+
+/* ---- the beginning ---- */
+
+static void open_file(struct job *job)
+{
+    on_worker();
+    struct transcribing *t = CONTAINER(job, struct transcribing, job);
+    uint64_t size;
+    blob_open(t->api->parts.cards->blobs, &t->hash, &t->fd, &size, &t->error);
+}
+
+static void opened(struct job *job)
+{
+    on_loop();
+    struct transcribing *t = CONTAINER(job, struct transcribing, job);
+    if (t->error.err)
+        fail(t, &t->error);
+    else
+        next_piece(t);
+}
+
+static LOOP void transcribe(struct api *api, const struct media *m)
+{
+    struct transcribing *t = heap_alloc(sizeof *t);
+    *t = (struct transcribing){.api = api,
+                               .media = m->id,
+                               .hash = m->file,
+                               .duration_ms = m->duration_ms,
+                               .fd = -1,
+                               .text = BUF_MAX(TRANSCRIPT_MAX),
+                               .segments = BUF_MAX(TRANSCRIPT_MAX)};
+    t->job.run = open_file;
+    t->job.done = opened;
+    workers_submit(api->parts.workers, &t->job);
+}
+
+static void begin(struct call *call, struct media_deed *deed)
+{
+    on_loop();
+    struct error e = {0};
+    bool again;
+    if (deed->media.image) {
+        call_refuse(call, ERR_REFUSED, "A picture cannot be transcribed; only recordings can.");
+        return;
+    }
+    if (!tell_begun(deed->media.id, &again, &e)) {
+        call_error(call, &e);
+        return;
+    }
+    if (!again)
+        transcribe(call->api, &deed->media);
+    send_job(call, deed->media.id, 202);
+}
+
+void handle_media_transcribe(struct call *call)
+{
+    struct media_deed *deed = media_call_on(call, begin);
+    if (deed)
+        media_get(call->api->parts.media, deed);
+}
+
+static void answer_job(struct call *call, struct media_deed *deed)
+{
+    on_loop();
+    send_job(call, deed->media.id, 200);
+}
+
+void handle_media_job(struct call *call)
+{
+    struct media_deed *deed = media_call_on(call, answer_job);
+    if (deed)
+        media_get(call->api->parts.media, deed);
+}
+
+static void send_transcript(struct call *call, struct media_deed *deed)
+{
+    on_loop();
+    double progress;
+    if (deed->media.has_words)
+        media_send_blob(call, &deed->media.words, "application/json", STR_NONE);
+    else if (media_is_transcribing(deed->media.id, &progress))
+        call_refuse(
+            call, ERR_NOT_FOUND,
+            "The transcription is under way (%.0f %%); GET /api/media/ID/transcribe tells how far it is.",
+            progress * 100);
+    else
+        call_refuse(call, ERR_NOT_FOUND,
+                    "This was not transcribed; POST /api/media/ID/transcribe begins it.");
+}
+
+void handle_media_transcript(struct call *call)
+{
+    struct media_deed *deed = media_call_on(call, send_transcript);
+    if (deed)
+        media_get(call->api->parts.media, deed);
+}
