@@ -10,7 +10,7 @@ FUZZ_S ?= 600
 FUZZ_FLAGS := -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # What is fuzzed is compiled once more, so that its code is instrumented for coverage.
-FUZZED := $(wildcard src/base/*.c src/loop/*.c src/net/*.c src/language/*.c src/chat/*.c) src/engine/sse.c src/engine/openai_answer.c \
+FUZZED := $(wildcard src/base/*.c src/loop/*.c src/net/*.c src/language/*.c src/chat/*.c) src/engine/openai_answer.c \
     src/engine/gen.c $(wildcard src/engine/scripted_*.c) \
     $(addprefix src/persona/card_,file.c png.c zip.c jpeg.c) \
     $(wildcard src/persona/lore_*.c) $(addprefix src/persona/,macro.c tokens.c)

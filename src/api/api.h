@@ -23,6 +23,7 @@ struct settings; /* api/settings.h */
 struct voices;   /* voice/speech.h */
 struct ear;      /* voice/ear.h */
 struct media_hub; /* media/hub.h */
+struct ears;     /* voice/ears.h */
 
 /* The wire formats of events, by number: room_deps.encode in this order (encode.c). */
 enum api_format { FORMAT_JSON, FORMAT_SSE, FORMAT_WS, FORMAT_WS_DEFLATED, FORMATS };
@@ -41,6 +42,7 @@ struct api_parts {
     struct voices *voices;
     struct ear *ear;
     struct media_hub *media;
+    struct ears *ears;
     struct workers *workers;
     struct rooms *rooms;
     struct settings *settings;

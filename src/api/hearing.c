@@ -1,228 +1,217 @@
 /*
  * Hearing: a recording goes in, text comes out.
  *
- * POST /api/asr                  waifu-rt3d's call: {text, segments, language, confidence, duration_ms}
- * POST /v1/audio/transcriptions  OpenAI's: json, text, verbose_json (with word times where asked), srt, vtt
+ * POST /api/asr                  waifu-rt3d's call: {text, segments, language, confidence, duration_ms,
+ * provider} POST /v1/audio/transcriptions  OpenAI's: json, text, verbose_json (with word times where asked),
+ * srt, vtt; stream=true as transcript.text.delta and transcript.text.done
  *
- * The recording is a multipart part `file`, or the body itself. The text's format follows OpenAI's
- * description; what the embedded ear does not know (tokens, temperature) is left out.
+ * The recording is a multipart part `file`, or the body itself; the other fields are parts beside it, or the
+ * query. It goes to the ears' chain (voice/ears.h). `model` picks one recogniser where it begins with the
+ * name of one ("pocketsphinx", "NAME/whisper-large"); names that nobody here has, as OpenAI's own, leave the
+ * chain.
  */
 #include "api/call.h"
 #include "api/multipart.h"
-#include "voice/ear.h"
+#include "api/transcript.h"
+#include "net/shared.h"
+#include "voice/ears.h"
 
-#include <math.h>
-#include <stdlib.h>
+enum { FIELD_MAX = 64 };
 
-enum hearing_format { HEARING_API, HEARING_JSON, HEARING_TEXT, HEARING_VERBOSE, HEARING_SRT, HEARING_VTT };
-
+/* A recording that is being heard: in the request's arena, so it is gone when the request is. */
 struct hearing {
-    struct ear_job job;
-    struct arena arena; /* of the answer; the request may go meanwhile */
-    struct http_ref ref;
-    char *file; /* a copy: the child reads it after the request is gone, too */
-    enum hearing_format format;
-    bool words;
+    struct call *call;
+    uint64_t id;
+    bool api; /* our own call: the transcript as it is */
+    enum transcript_format format;
+    bool words, stream, begun, said;
 };
 
-static void hearing_free(struct hearing *h)
-{
-    arena_release(&h->arena);
-    free(h->file);
-    free(h);
-}
-
-/* ---- the formats ---- */
-static void write_verbose(struct buf *to, const struct json *heard, bool words)
-{
-    struct jw w = JW(to);
-    const struct json *segments = json_get(heard, "segments");
-    jw_object(&w);
-    jw_kv_string(&w, "task", STR("transcribe"));
-    jw_kv_string(&w, "language", STR("english"));
-    jw_kv_double(&w, "duration", json_get_double(heard, "duration_ms", 0) / 1000);
-    jw_kv_string(&w, "text", json_get_str(heard, "text", STR_NONE));
-    jw_key(&w, STR("segments"));
-    jw_array(&w);
-    for (const struct json *s = segments ? segments->child : NULL; s; s = s->next) {
-        jw_object(&w);
-        jw_kv_raw(&w, "id", json_get(s, "id")->raw);
-        jw_kv_raw(&w, "start", json_get(s, "start")->raw);
-        jw_kv_raw(&w, "end", json_get(s, "end")->raw);
-        jw_kv_string(&w, "text", json_get_str(s, "text", STR_NONE));
-        double sure = json_get_double(s, "confidence", 0);
-        jw_kv_double(&w, "avg_logprob", round(log(sure > 1e-4 ? sure : 1e-4) * 1000) / 1000);
-        jw_end_object(&w);
-    }
-    jw_end_array(&w);
-    if (words) {
-        jw_key(&w, STR("words"));
-        jw_array(&w);
-        for (const struct json *s = segments ? segments->child : NULL; s; s = s->next) {
-            const struct json *list = json_get(s, "words");
-            for (const struct json *one = list ? list->child : NULL; one; one = one->next) {
-                jw_object(&w);
-                jw_kv_string(&w, "word", json_get_str(one, "word", STR_NONE));
-                jw_kv_raw(&w, "start", json_get(one, "start")->raw);
-                jw_kv_raw(&w, "end", json_get(one, "end")->raw);
-                jw_end_object(&w);
-            }
-        }
-        jw_end_array(&w);
-    }
-    jw_end_object(&w);
-}
-
-static void write_time(struct buf *to, double seconds, char point)
-{
-    unsigned ms = (unsigned)lround(seconds * 1000);
-    buf_printf(to, "%02u:%02u:%02u%c%03u", ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, point, ms % 1000);
-}
-
-static void write_subtitles(struct buf *to, const struct json *heard, bool vtt)
-{
-    const struct json *segments = json_get(heard, "segments");
-    unsigned n = 0;
-    if (vtt)
-        buf_add(to, STR("WEBVTT\n\n"));
-    for (const struct json *s = segments ? segments->child : NULL; s; s = s->next) {
-        if (!vtt)
-            buf_printf(to, "%u\n", ++n);
-        write_time(to, json_get_double(s, "start", 0), vtt ? '.' : ',');
-        buf_add(to, STR(" --> "));
-        write_time(to, json_get_double(s, "end", 0), vtt ? '.' : ',');
-        buf_printf(to, "\n%.*s\n\n", STR_ARG(json_get_str(s, "text", STR_NONE)));
-    }
-}
-
-static LOOP void answer(struct http_req *req, const struct hearing *h, const struct json *heard)
-{
-    struct call *call = req->user;
-    CLEANUP_BUF struct buf b = BUF_INIT;
-    struct jw w = JW(&b);
-    struct str text = json_get_str(heard, "text", STR_NONE);
-    switch (h->format) {
-    case HEARING_API:
-        call_json(call, 200, h->job.json);
-        return;
-    case HEARING_JSON:
-        jw_object(&w);
-        jw_kv_string(&w, "text", text);
-        jw_end_object(&w);
-        call_json(call, 200, buf_str(&b));
-        return;
-    case HEARING_VERBOSE:
-        write_verbose(&b, heard, h->words);
-        call_json(call, 200, buf_str(&b));
-        return;
-    case HEARING_TEXT:
-        buf_printf(&b, "%.*s\n", STR_ARG(text));
-        break;
-    case HEARING_SRT:
-    case HEARING_VTT:
-        write_subtitles(&b, heard, h->format == HEARING_VTT);
-        break;
-    }
-    http_reply(req, 200, h->format == HEARING_VTT ? "text/vtt; charset=utf-8" : "text/plain; charset=utf-8",
-               buf_str(&b));
-}
-
-static void heard(struct ear_job *job)
+static void closed(struct http_req *req, bool complete)
 {
     on_loop();
-    struct hearing *h = CONTAINER(job, struct hearing, job);
-    struct http_req *req = http_find(h->ref);
-    struct json *json = NULL;
-    if (req && job->err)
-        call_error(req->user, &job->error);
-    else if (req && json_parse(&h->arena, job->json, &json, NULL) == ERR_OK)
-        answer(req, h, json);
-    hearing_free(h);
+    struct call *call = req->user;
+    struct hearing *h = call->state;
+    (void)complete;
+    if (h && h->id)
+        ears_cancel(call->api->parts.ears, h->id);
 }
+
+/* ---- answering ---- */
+static LOOP void send_event(struct hearing *h, const char *type, const char *key, struct str text)
+{
+    CLEANUP_BUF struct buf b = BUF_INIT;
+    struct jw w = JW(&b);
+    if (!h->begun)
+        http_sse_begin(h->call->req);
+    h->begun = true;
+    jw_object(&w);
+    jw_kv_string(&w, "type", str_c(type));
+    jw_kv_string(&w, key, text);
+    jw_end_object(&w);
+    struct shared *frame = http_sse_frame(STR_NONE, STR_NONE, buf_str(&b));
+    http_sse_send(h->call->req, frame);
+    shared_unref(frame);
+}
+
+static void on_piece(void *arg, struct str text)
+{
+    on_loop();
+    struct hearing *h = arg;
+    CLEANUP_BUF struct buf delta = BUF_INIT;
+    if (!h->stream || !text.n)
+        return;
+    if (h->said)
+        buf_add_char(&delta, ' ');
+    buf_add(&delta, text);
+    h->said = true;
+    send_event(h, "transcript.text.delta", "delta", buf_str(&delta));
+}
+
+static LOOP void answer(struct hearing *h, struct str transcript)
+{
+    CLEANUP_BUF struct buf b = BUF_INIT;
+    struct call *call = h->call;
+    struct json *json = NULL;
+    struct error e = {0};
+    if (json_parse(call_arena(call), transcript, &json, &e) != ERR_OK) {
+        call_error(call, &e);
+    } else if (h->stream) {
+        send_event(h, "transcript.text.done", "text", json_get_str(json, "text", STR_NONE));
+        http_stream_end(call->req);
+    } else if (h->api) {
+        call_json(call, 200, transcript);
+    } else {
+        const char *type = transcript_write(&b, json, h->format, h->words);
+        http_reply(call->req, 200, type, buf_str(&b));
+    }
+}
+
+static void on_end(void *arg, enum err err, const struct error *e, const struct ears_heard *heard)
+{
+    on_loop();
+    struct hearing *h = arg;
+    h->id = 0;
+    if (!err) {
+        answer(h, heard->json);
+    } else if (h->begun) {
+        send_event(h, "error", "message", str_c(e->message));
+        http_stream_end(h->call->req);
+    } else {
+        call_error(h->call, e);
+    }
+}
+
+static const struct ears_emit emit = {.piece = on_piece, .end = on_end};
 
 /* ---- the requests ---- */
-static LOOP void hear(struct call *call, struct str file, enum hearing_format format, bool words)
-{
-    struct hearing *h;
-    if (!file.n) {
-        call_refuse_param(call, ERR_MISSING_FIELD, "file",
-                          "Send the recording as the part 'file', or as the body.");
-        return;
-    }
-    if (file.n > EAR_FILE_MAX) {
-        call_refuse(call, ERR_TOO_BIG, "The recording has %zu bytes; at most %d are heard at once. Split it.",
-                    file.n, EAR_FILE_MAX);
-        return;
-    }
-    h = heap_alloc(sizeof *h);
-    h->ref = http_ref(call->req);
-    h->file = heap_cstr(file);
-    h->format = format;
-    h->words = words;
-    h->job.file = str_of(h->file, file.n);
-    h->job.arena = &h->arena;
-    h->job.done = heard;
-    ear_submit(call->api->parts.ear, &h->job);
-}
+/* The recording, and where the fields beside it are. */
+struct form {
+    struct call *call;
+    struct str type; /* multipart, or else the query has the fields */
+    struct str file;
+};
 
-/* The value of a form's field; empty where there is none. */
-static struct str form_field(struct call *call, struct str type, const char *name)
-{
-    struct multipart_part part;
-    return multipart_find(type, call->req->body, str_c(name), &part, NULL) ? STR_NONE : str_trim(part.bytes);
-}
-
-static LOOP bool recording(struct call *call, struct str *type, struct str *file)
+static LOOP bool form_read(struct form *form, struct call *call)
 {
     struct multipart_part part;
     struct error e = {0};
-    *type = STR_NONE;
-    http_header(call->req, "Content-Type", type);
-    *file = call->req->body;
-    if (!multipart_is(*type))
-        return true;
-    if (multipart_find(*type, call->req->body, STR("file"), &part, &e) != ERR_OK) {
+    *form = (struct form){.call = call, .file = call->req->body};
+    http_header(call->req, "Content-Type", &form->type);
+    if (!multipart_is(form->type)) {
+        form->type = STR_NONE;
+    } else if (multipart_find(form->type, call->req->body, STR("file"), &part, &e) != ERR_OK) {
         call_error(call, &e);
         return false;
+    } else {
+        form->file = part.bytes;
     }
-    *file = part.bytes;
-    return true;
+    if (form->file.n)
+        return true;
+    call_refuse_param(call, ERR_MISSING_FIELD, "file",
+                      "Send the recording as the part 'file', or as the body.");
+    return false;
+}
+
+/* Empty where it is not there. */
+static LOOP struct str form_field(const struct form *form, const char *name)
+{
+    struct multipart_part part;
+    struct str value = STR_NONE;
+    if (!form->type.n)
+        call_query(form->call, name, &value);
+    else if (multipart_find(form->type, form->call->req->body, str_c(name), &part, NULL) == ERR_OK)
+        value = part.bytes;
+    return str_trim(value);
+}
+
+static LOOP bool form_has(const struct form *form, const char *name, struct str value)
+{
+    struct multipart_part part;
+    for (unsigned i = 0; form->type.n && multipart_nth(form->type, form->call->req->body, str_c(name), i,
+                                                       &part, NULL) == ERR_OK;
+         i++) {
+        if (str_eq(str_trim(part.bytes), value))
+            return true;
+    }
+    return !form->type.n && str_eq(form_field(form, name), value);
+}
+
+static LOOP void hear(struct hearing *h, const struct form *form)
+{
+    struct call *call = h->call;
+    struct ears *ears = call->api->parts.ears;
+    struct str model = form_field(form, "model"), rest = model, name;
+    struct ears_request request = {
+        .provider = form_field(form, "provider"),
+        .asr = {.language = form_field(form, "language"), .prompt = form_field(form, "prompt")}};
+    struct error e = {0};
+    if (request.asr.language.n > FIELD_MAX) {
+        call_refuse_param(call, ERR_INVALID, "language", "A language is a code, as 'en' or 'de'.");
+        return;
+    }
+    if (!request.provider.n && str_cut(&rest, '/', &name) && ears_known(ears, name)) {
+        request.provider = name;
+        request.asr.model = rest;
+    } else if (request.provider.n) {
+        request.asr.model = model;
+    }
+    call->state = h;
+    call->req->on_closed = closed;
+    h->id = ears_file(ears, &request, form->file, &emit, h, &e);
+    if (!h->id)
+        call_error(call, &e);
 }
 
 void handle_asr_post(struct call *call)
 {
-    struct str type, file;
-    if (recording(call, &type, &file))
-        hear(call, file, HEARING_API, false);
+    struct hearing *h = arena_new(call_arena(call), struct hearing);
+    struct form form;
+    *h = (struct hearing){.call = call, .api = true};
+    if (form_read(&form, call))
+        hear(h, &form);
 }
 
 void handle_openai_transcription(struct call *call)
 {
-    static const struct {
-        const char *name;
-        enum hearing_format format;
-    } formats[] = {{"json", HEARING_JSON},
-                   {"text", HEARING_TEXT},
-                   {"verbose_json", HEARING_VERBOSE},
-                   {"srt", HEARING_SRT},
-                   {"vtt", HEARING_VTT}};
-    struct str type, file, wanted;
-    if (!recording(call, &type, &file))
+    struct hearing *h = arena_new(call_arena(call), struct hearing);
+    struct form form;
+    *h = (struct hearing){.call = call, .format = TRANSCRIPT_JSON};
+    if (!form_read(&form, call))
         return;
-    wanted = form_field(call, type, "response_format");
-    struct str words = form_field(call, type, "timestamp_granularities[]");
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        if (!str_eq(wanted, str_c(formats[i].name)) && !(str_empty(wanted) && i == 0))
-            continue;
-        if (words.n && formats[i].format != HEARING_VERBOSE) {
-            call_refuse_param(call, ERR_INVALID, "timestamp_granularities",
-                              "Times of words need response_format verbose_json.");
-            return;
-        }
-        hear(call, file, formats[i].format, str_eq(words, STR("word")));
+    struct str wanted = form_field(&form, "response_format");
+    if (wanted.n && !transcript_format_parse(wanted, &h->format)) {
+        call_refuse_param(call, ERR_INVALID, "response_format",
+                          "The format '%.*s' is not known; ask for json, text, verbose_json, srt or vtt.",
+                          STR_ARG(str_sub(wanted, 0, 40)));
         return;
     }
-    call_refuse_param(call, ERR_INVALID, "response_format",
-                      "The format '%.*s' is not known; ask for json, text, verbose_json, srt or vtt.",
-                      STR_ARG(str_sub(wanted, 0, 40)));
+    h->words = form_has(&form, "timestamp_granularities[]", STR("word"));
+    h->stream = form_has(&form, "stream", STR("true"));
+    if (h->words && h->format != TRANSCRIPT_VERBOSE) {
+        call_refuse_param(call, ERR_INVALID, "timestamp_granularities",
+                          "Times of words need response_format verbose_json.");
+        return;
+    }
+    hear(h, &form);
 }

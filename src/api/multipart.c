@@ -48,6 +48,12 @@ static void read_head(struct str head, struct str *name, struct multipart_part *
 enum err multipart_find(struct str content_type, struct str body, struct str name, struct multipart_part *out,
                         struct error *e)
 {
+    return multipart_nth(content_type, body, name, 0, out, e);
+}
+
+enum err multipart_nth(struct str content_type, struct str body, struct str name, unsigned nth,
+                       struct multipart_part *out, struct error *e)
+{
     char text[BOUNDARY_MAX + 8];
     struct str boundary = parameter(content_type, "boundary"), found;
     if (str_empty(boundary) || boundary.n > BOUNDARY_MAX)
@@ -69,7 +75,7 @@ enum err multipart_find(struct str content_type, struct str body, struct str nam
         if (end == SIZE_MAX)
             break;
         part.bytes = str_sub(rest, 0, end);
-        if (str_eq(found, name)) {
+        if (str_eq(found, name) && nth-- == 0) {
             *out = part;
             return ERR_OK;
         }

@@ -1,5 +1,5 @@
 /*
- * multipart/form-data (RFC 7578) in memory: the first part of a name.
+ * multipart/form-data (RFC 7578) in memory: the parts of a name.
  *
  * It does not: stream, decode transfer encodings (browsers send none).
  */
@@ -19,5 +19,8 @@ bool multipart_is(struct str content_type);
 /* Views into `body`. ERR_INVALID: no boundary, no such part, not well formed. */
 enum err multipart_find(struct str content_type, struct str body, struct str name, struct multipart_part *out,
                         struct error *e);
+/* The one after `nth` others of that name. */
+enum err multipart_nth(struct str content_type, struct str body, struct str name, unsigned nth,
+                       struct multipart_part *out, struct error *e);
 
 #endif

@@ -19,7 +19,7 @@
 #define EIDOLON_APP_CHAT_H
 
 #include "app/act.h"
-#include "engine/sse.h"
+#include "base/sse.h"
 #include "term/line.h"
 
 enum {

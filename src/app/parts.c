@@ -125,6 +125,7 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     p->voices = voices_new(p->workers);
     voices_configure(p->voices, options_config(p->options));
     p->ear = ear_new(p->loops);
+    p->ears = ears_new(p->loops, &(struct asr_house){.ear = p->ear}, config);
     if (err == ERR_OK)
         p->llama = llama_new(p->loops, p->workers, config);
     return err;
@@ -151,6 +152,7 @@ static void settings_changed(void *arg, const struct config *now)
     struct net_limits limits = net_limits_of(now);
     engines_replace(p->engines, now);
     voices_configure(p->voices, now);
+    ears_replace(p->ears, now);
     llama_set_config(p->llama, now);
     rooms_set_config(p->rooms, now);
     media_hub_set_config(p->media, now);
@@ -185,6 +187,7 @@ static void open_rooms(struct parts *p)
         .voices = p->voices,
         .ear = p->ear,
         .media = p->media,
+        .ears = p->ears,
         .workers = p->workers,
         .rooms = p->rooms,
         .settings = p->options->settings,
@@ -345,6 +348,7 @@ static void leave_voices(void *arg)
     on_loop();
     struct parts *p = arg;
     voices_stop(p->voices);
+    ears_stop(p->ears);
     ear_stop(p->ear);
     media_hub_stop(p->media);
 }
@@ -430,6 +434,8 @@ void parts_close(struct parts *p)
     arena_release(&p->https_arena);
     if (p->voices)
         voices_free(p->voices);
+    if (p->ears)
+        ears_free(p->ears);
     if (p->ear)
         ear_free(p->ear);
     media_hub_free(p->media);

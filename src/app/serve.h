@@ -16,7 +16,7 @@
 #include "memory/memory.h"
 #include "persona/card_import.h"
 #include "store/index.h"
-#include "voice/ear.h"
+#include "voice/ears.h"
 #include "voice/speech.h"
 
 enum { LISTENERS_MAX = 32 };
@@ -39,6 +39,7 @@ struct parts {
     struct voices *voices;
     struct ear *ear;
     struct media_hub *media; /* media/hub.h */
+    struct ears *ears;
     struct rooms *rooms;
     struct api *api;
     struct net *net;

@@ -11,7 +11,7 @@
 #define EIDOLON_ENGINE_OPENAI_INNER_H
 
 #include "engine/provider.h"
-#include "engine/sse.h"
+#include "base/sse.h"
 #include "loop/fetch.h"
 
 /* Appends the request's JSON. `openai` is true for OpenAI's own host (max_completion_tokens). ERR_* when

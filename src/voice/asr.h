@@ -24,6 +24,14 @@
 #include "loop/loop.h"
 
 struct speech_provider; /* base/config.h: one [speech.NAME] */
+struct ear;             /* voice/ear.h */
+struct sherpa;          /* voice/sherpa.h */
+
+/* What of the process drivers may lean on; lives longer than every recogniser. */
+struct asr_house {
+    struct ear *ear;
+    struct sherpa *sherpa; /* NULL: no such models here */
+};
 
 enum {
     ASR_RATE = 16000,       /* samples a second of all that is fed; mono, 16 bit signed */
@@ -61,8 +69,8 @@ struct asr_driver {
     const char *name; /* as [speech.NAME] type */
     unsigned flags;
     /* ERR_UNAVAILABLE with what to install or set. `config` may go after it returned. */
-    enum err (*open)(struct loop *loop, const struct speech_provider *config, struct asr **out,
-                     struct error *e);
+    enum err (*open)(struct loop *loop, const struct asr_house *house, const struct speech_provider *config,
+                     struct asr **out, struct error *e);
     /* An id; 0 with *e filled where it cannot even begin. */
     uint64_t (*start)(struct asr *asr, const struct asr_request *request, const struct asr_emit *emit,
                       void *arg, struct error *e);
@@ -72,7 +80,10 @@ struct asr_driver {
     void (*close)(struct asr *asr); /* cancels what still runs */
 };
 
+uint64_t asr_id_new(void); /* the next id of this process; any thread */
+
 /* asr_drivers.c */
 const struct asr_driver *asr_driver(struct str name); /* NULL when unknown */
+extern const struct asr_driver asr_sphinx, asr_openai;
 
 #endif

@@ -1,8 +1,12 @@
-/* The server's side of hearing; see ear.h. Frames from the child: P progress, D the JSON, E an error. */
+/*
+ * The server's side of hearing; see ear.h. To the child: a task's letter and the file. Frames from it: P
+ * progress, T what a span says, S a piece (from_ms, to_ms, samples), D the JSON, E an error.
+ */
 #include "voice/ear.h"
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "voice/vad.h"
 
 #include <stdlib.h>
 
@@ -46,6 +50,35 @@ static enum child_answer end_badly(struct ear_job *ear, struct str frame)
     return CHILD_DONE;
 }
 
+static uint32_t u32_at(struct str frame, size_t at)
+{
+    const unsigned char *b = (const unsigned char *)frame.p + at;
+    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+static enum child_answer on_piece(struct ear_job *ear, struct str frame)
+{
+    enum { HEAD = 8, PIECES_MORE = 64 };
+    struct str sound = str_from(frame, HEAD);
+    if (ear->task != EAR_CUT || frame.n < HEAD || sound.n % sizeof(int16_t) ||
+        ear->piece_count == EAR_PIECES_MAX)
+        return CHILD_NONSENSE;
+    if (ear->piece_count % PIECES_MORE == 0) {
+        struct ear_piece *more = arena_array(ear->arena, struct ear_piece, ear->piece_count + PIECES_MORE);
+        if (ear->piece_count)
+            memcpy(more, ear->pieces, ear->piece_count * sizeof *more);
+        ear->pieces = more;
+    }
+    ear->pieces[ear->piece_count++] = (struct ear_piece){
+        .from_ms = u32_at(frame, 0),
+        .to_ms = u32_at(frame, 4),
+        .sample = ear->sound.n / sizeof(int16_t),
+        .count = sound.n / sizeof(int16_t),
+    };
+    buf_add(&ear->sound, sound);
+    return ear->sound.overflow ? CHILD_NONSENSE : CHILD_MORE;
+}
+
 static enum child_answer on_frame(struct child_job *job, struct str frame)
 {
     struct ear_job *ear = CONTAINER(job, struct ear_job, job);
@@ -58,6 +91,13 @@ static enum child_answer on_frame(struct child_job *job, struct str frame)
             ear->progress(ear, (unsigned char)frame.p[0] / 100.0);
         return CHILD_MORE;
     }
+    if (letter == 'T' && utf8_valid(frame)) {
+        if (ear->heard)
+            ear->heard(ear, frame);
+        return CHILD_MORE;
+    }
+    if (letter == 'S')
+        return on_piece(ear, frame);
     struct json *json = NULL;
     if (letter != 'D' || frame.n > EAR_JSON_MAX)
         return CHILD_NONSENSE;
@@ -77,11 +117,17 @@ static void on_done(struct child_job *job)
 
 static void write_file(struct child_job *job, struct buf *to)
 {
-    buf_add(to, CONTAINER(job, struct ear_job, job)->file);
+    struct ear_job *ear = CONTAINER(job, struct ear_job, job);
+    /* A fresh child begins anew. */
+    buf_clear(&ear->sound);
+    ear->piece_count = 0;
+    buf_add_char(to, (char)(ear->task ? ear->task : EAR_HEAR));
+    buf_add(to, ear->file);
 }
 
 void ear_submit(struct ear *ear, struct ear_job *job)
 {
+    job->sound.max = (size_t)EAR_SECONDS_MAX * VAD_RATE * sizeof(int16_t);
     job->job = (struct child_job){.write = write_file, .frame = on_frame, .done = on_done};
     child_pool_submit(ear->pool, &job->job);
 }

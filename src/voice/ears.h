@@ -24,9 +24,9 @@ struct ears;
 
 enum { EARS_CHAIN_MAX = 8 };
 
-/* Plain thread, before the loops start. The configuration's rows are copied. The child's pool is `ear`'s,
- * which must live longer. */
-struct ears *ears_new(struct loops *loops, struct ear *ear, const struct config *config);
+/* Plain thread, before the loops start. The configuration's rows are copied; what the house names must
+ * live longer. */
+struct ears *ears_new(struct loops *loops, const struct asr_house *house, const struct config *config);
 /* Another configuration, from any loop; what runs goes on with the old one. */
 void ears_replace(struct ears *ears, const struct config *config) LOOP;
 void ears_stop(struct ears *ears) LOOP; /* on every loop, before fetch_stop(); nothing more is emitted */
@@ -67,6 +67,9 @@ void ears_cancel(struct ears *ears, uint64_t id) LOOP;
 /* A whole encoded recording (WAV, FLAC, Ogg, MP3, AIFF; at most EAR_FILE_MAX bytes), copied. */
 uint64_t ears_file(struct ears *ears, const struct ears_request *request, struct str file,
                    const struct ears_emit *emit, void *arg, struct error *e) LOOP;
+
+/* Whether there is a recogniser of that name, in the chain or not. */
+bool ears_known(struct ears *ears, struct str name) LOOP;
 
 /* The chain as it is now, for pages. Valid within the calling function. */
 struct ears_info {

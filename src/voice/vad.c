@@ -74,3 +74,18 @@ struct vad_span *vad_spans(struct arena *a, const int16_t *samples, size_t count
     *span_count = n;
     return spans;
 }
+
+uint32_t vad_speech_ms(const int16_t *samples, size_t count)
+{
+    struct arena a = ARENA_INIT;
+    size_t n, sum = 0, margin = (size_t)VAD_MARGIN_MS * VAD_RATE / 1000;
+    struct vad_span *spans = vad_spans(&a, samples, count, &n);
+    for (size_t i = 0; i < n; i++) {
+        size_t length = spans[i].to - spans[i].from, around = 0;
+        around += spans[i].from ? margin : 0;
+        around += spans[i].to < count ? margin : 0;
+        sum += length > around ? length - around : length;
+    }
+    arena_release(&a);
+    return (uint32_t)(sum * 1000 / VAD_RATE);
+}

@@ -30,4 +30,7 @@ struct vad_span {
 /* The spans, in order, in `a`. */
 struct vad_span *vad_spans(struct arena *a, const int16_t *samples, size_t count, size_t *span_count);
 
+/* How long somebody speaks in it, margins aside; 0: nobody does. */
+uint32_t vad_speech_ms(const int16_t *samples, size_t count);
+
 #endif

@@ -4,7 +4,7 @@
  * failure has a sentence that is valid UTF-8 and does not hold the key.
  */
 #include "engine/openai_inner.h"
-#include "engine/sse.h"
+#include "base/sse.h"
 
 #include "base/utf8.h"
 

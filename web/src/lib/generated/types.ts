@@ -1356,8 +1356,8 @@ export interface TranscriptWord {
     start: number;
     /** Seconds from the beginning. */
     end: number;
-    /** 0 to 1. */
-    confidence: number;
+    /** 0 to 1, where the recogniser tells it. */
+    confidence?: number;
 }
 
 /** What was said without a longer pause. */
@@ -1370,8 +1370,8 @@ export interface TranscriptSegment {
     end: number;
     /** What was said. */
     text: string;
-    /** 0 to 1. */
-    confidence: number;
+    /** 0 to 1; null where the recogniser does not tell. */
+    confidence: number | null;
     /** Its words. */
     words: TranscriptWord[];
 }
@@ -1380,12 +1380,14 @@ export interface TranscriptSegment {
 export interface Transcript {
     /** All that was said; empty where nobody spoke. */
     text: string;
-    /** The language. */
+    /** The language's code; empty where nobody knows. */
     language: string;
-    /** 0 to 1. */
-    confidence: number;
+    /** 0 to 1; null where the recogniser does not tell. */
+    confidence: number | null;
     /** How long the recording is. */
     duration_ms: number;
+    /** Who heard it; empty where nobody spoke. */
+    provider: string;
     /** Its parts. */
     segments: TranscriptSegment[];
 }

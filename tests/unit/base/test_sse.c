@@ -1,7 +1,7 @@
 /* Server-sent events: every text cut at every place gives the same events. */
 #include "../unit.h"
 
-#include "engine/sse.h"
+#include "base/sse.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Server-sent events; see sse.h. */
-#include "engine/sse.h"
+#include "base/sse.h"
 
 void sse_init(struct sse *s, bool (*event)(void *arg, struct str name, struct str data), void *arg)
 {

@@ -7,8 +7,8 @@
  * without its empty line at the end of the stream, and JSON that a server wrote without any framing (a line
  * that begins with a brace, and all lines after it), which is how some report an error.
  */
-#ifndef EIDOLON_ENGINE_SSE_H
-#define EIDOLON_ENGINE_SSE_H
+#ifndef EIDOLON_BASE_SSE_H
+#define EIDOLON_BASE_SSE_H
 
 #include "base/buf.h"
 
