@@ -23,8 +23,11 @@ export interface Tagged<T> {
 export interface Options {
     body?: unknown;
     raw?: { data: BodyInit; type: string };
+    form?: FormData;
     etag?: string | null;
     key?: string;
+    /* What kind of answer; JSON unless told otherwise. */
+    accept?: string;
     signal?: AbortSignal;
 }
 
@@ -48,11 +51,14 @@ async function failure(response: Response): Promise<ApiError> {
 }
 
 export async function request(method: string, path: string, options: Options = {}): Promise<Response> {
-    const headers: Record<string, string> = { Accept: 'application/json' };
+    const headers: Record<string, string> = { Accept: options.accept ?? 'application/json' };
     let body: BodyInit | undefined;
     if (options.raw) {
         headers['Content-Type'] = options.raw.type;
         body = options.raw.data;
+    } else if (options.form) {
+        /* The browser says the type itself, with the boundary. */
+        body = options.form;
     } else if (options.body !== undefined) {
         headers['Content-Type'] = 'application/json';
         body = JSON.stringify(options.body);

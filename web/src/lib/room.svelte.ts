@@ -4,8 +4,12 @@
 //
 // Answers beside each other: a message that is another answer (`retry_of`) joins the slot of the one it stands beside,
 // and so does the turn that is writing one; the newest is shown unless somebody chose another.
+//
+// Of what is spoken it keeps what the log keeps: which sentences have sound, and how much an interrupter heard. What
+// passes by (captions, mouth shapes) is the speaker's (voice/speaker.svelte.ts).
 import { get, send, errorText } from './api';
 import { connection, type Listener, type Pending } from './socket.svelte';
+import { speaker } from './voice/speaker.svelte';
 import type { Author, EventData, EventOf, List, Message as Stored, Mood, LoreHit, Recalled, Room, RoomEvent, RoomState, Timings, Usage } from './generated/types';
 
 const PAGE = 40;
@@ -22,6 +26,8 @@ export interface Message {
     retryOf: string | null;
     edited: boolean;
     deleted: boolean;
+    /* It was said by voice. */
+    spoken: boolean;
 }
 
 export interface Line {
@@ -63,6 +69,9 @@ export interface MessageSlot {
     turn: Turn | null;
 }
 
+/* Whether its personas speak aloud is a setting of a room. */
+export type VoicedRoom = Room & { voice?: 'auto' | 'off' };
+
 /* One place in the conversation: a message (with its versions), a line, or a turn that left no message. */
 export type Slot =
     | MessageSlot
@@ -77,11 +86,14 @@ const STATE_LINES: Record<RoomState, string> = {
 };
 
 export class RoomView implements Listener {
-    room = $state<Room>()!;
+    room = $state<VoicedRoom>()!;
     messages = $state<Map<number, Message>>(new Map());
     lines = $state<Line[]>([]);
     turns = $state<Record<string, Turn>>({});
     moods = $state<Record<string, Mood & { seq: number }>>({});
+    /* By message: its sentences that were spoken, and what of it was heard by whoever interrupted it. */
+    speech = $state<Record<string, EventData['speech'][]>>({});
+    heard = $state<Record<string, EventData['message.heard']>>({});
     typing = $state<Record<string, string>>({});
     chosen = $state<Record<string, number>>({});
     loading = $state(true);
@@ -201,7 +213,7 @@ export class RoomView implements Listener {
         } else if (event.kind === 'typing') {
             /* The person is the one who looks at this page; another tab's writing is no news. */
             if (event.author.type === 'persona') this.setTyping(event.author, event.data.on);
-        }
+        } else speaker.passing(event);
     }
 
     private apply(event: RoomEvent): void {
@@ -230,6 +242,12 @@ export class RoomView implements Listener {
                 break;
             case 'turn.ended':
                 if (event.turn) this.endTurn(this.turnOf(event, event.turn), event.data);
+                break;
+            case 'speech':
+                this.speech[event.data.of] = [...(this.speech[event.data.of] ?? []).filter((one) => one.index !== event.data.index), event.data];
+                break;
+            case 'message.heard':
+                this.heard[event.data.of] = event.data;
                 break;
             case 'mood':
                 this.setMood(event);
@@ -269,6 +287,7 @@ export class RoomView implements Listener {
             turn: event.turn,
             cause: event.cause,
             retryOf: event.data.retry_of ?? null,
+            spoken: Boolean(event.data.spoken),
             edited: edited || this.edits.has(id),
             /* A forgotten message is a tombstone: it has an id and no text. */
             deleted: this.deletions.has(id) || text === undefined || text === null,
@@ -440,6 +459,17 @@ export class RoomView implements Listener {
     async greet(greeting: number): Promise<void> {
         const room = await send<Room>('POST', this.path('/greeting'), { greeting });
         this.room.greeting = room.greeting;
+    }
+
+    /* Whether personas speak aloud here when somebody listens. */
+    async setVoice(voice: 'auto' | 'off'): Promise<void> {
+        const room = await send<VoicedRoom>('PATCH', this.path(''), { voice });
+        this.room.voice = room.voice;
+    }
+
+    /* Speaks a message, again or for the first time. */
+    async speak(message: Message): Promise<void> {
+        await speaker.replay(this.id, message.id, message.author, this.speech[message.id] ?? []);
     }
 
     async remove(message: Message): Promise<void> {

@@ -1,7 +1,8 @@
 // The one WebSocket of the page. It comes back by itself with a growing pause, joins every open room again after the
 // last number that room saw, and sends what was written meanwhile. What a person sends goes into the outbox first
 // (kept in localStorage) and leaves it only when the server has said that it is durable; the client's id makes a
-// message that was sent twice be stored once.
+// message that was sent twice be stored once. Sound comes and goes as binary frames (voice/frames.ts): whoever plays
+// says whether it is wanted, whoever listens hands over what the microphone heard.
 import { freshId, get, ApiError } from './api';
 import { keep, recallJson } from './storage';
 import type { ErrorBody, RoomEvent } from './generated/types';
@@ -9,6 +10,8 @@ import type { ErrorBody, RoomEvent } from './generated/types';
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8_000;
 const OPEN_WITHIN_MS = 10_000;
+/* Sound that waits to be sent: two seconds of it. */
+const WAITING_MAX = 64_000;
 
 export interface Pending {
     id: string;
@@ -32,10 +35,18 @@ export interface Listener {
 }
 
 type Incoming =
+    | VoiceMessage
     | { type: 'joined'; room: string; seq: number }
     | { type: 'event'; event: RoomEvent }
     | { type: 'ack'; id: string; seq: number }
     | { type: 'error'; error: ErrorBody['error']; id?: string | null; room?: string | null };
+
+/* What the server says to the owner of a microphone, or to whoever plays. */
+export type VoiceMessage =
+    | { type: 'mic'; room: string; state: 'off' | 'listening' | 'hearing' | 'transcribing' | 'waiting_for_wake'; vad?: string; at_ms?: number }
+    | { type: 'mic.partial'; room: string; text: string }
+    | { type: 'mic.final'; room: string; text: string; seq: number | null; confidence?: number; reason: string }
+    | { type: 'speech.pause' | 'speech.resume' | 'speech.stop'; room: string; turn: string };
 
 export type ConnectionState = 'connecting' | 'open' | 'waiting' | 'offline';
 
@@ -46,6 +57,13 @@ export class Connection {
     outbox = $state<Pending[]>(recallJson<Pending[]>('outbox', []).map((item) => ({ ...item, seq: null })));
     lastError = $state<string | null>(null);
 
+    /* Whoever plays, and whoever has the microphone, put themselves here. */
+    onSound: (data: ArrayBuffer) => void = () => {};
+    onVoice: (message: VoiceMessage) => void = () => {};
+    onLost: () => void = () => {};
+    onOpen: () => void = () => {};
+
+    private audio = false;
     private socket: WebSocket | null = null;
     private pause = FIRST_PAUSE_MS;
     private timer: ReturnType<typeof setTimeout> | undefined;
@@ -116,6 +134,24 @@ export class Connection {
         return this.transmit({ type: 'cancel', room, turn });
     }
 
+    /* Whether personas are to be heard: the rooms are joined again, with or without sound. */
+    setAudio(on: boolean): void {
+        if (on === this.audio) return;
+        this.audio = on;
+        for (const room of this.rooms.values()) this.sendJoin(room);
+    }
+
+    voice(message: object): boolean {
+        return this.transmit(message);
+    }
+
+    /* A frame of the microphone; dropped while there is no connection, or while it cannot keep up. */
+    sound(frame: ArrayBuffer): boolean {
+        if (this.socket?.readyState !== WebSocket.OPEN || this.socket.bufferedAmount > WAITING_MAX) return false;
+        this.socket.send(frame);
+        return true;
+    }
+
     private saveOutbox(): void {
         const unsent = this.outbox.filter((item) => item.seq === null);
         keep('outbox', unsent.length ? JSON.stringify(unsent) : null);
@@ -128,13 +164,14 @@ export class Connection {
     }
 
     private sendJoin(room: Listener): void {
-        this.transmit({ type: 'join', room: room.id, after: room.resumeAfter() });
+        this.transmit({ type: 'join', room: room.id, after: room.resumeAfter(), ...(this.audio && { audio: true }) });
     }
 
     private connect(): void {
         const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
         const socket = new WebSocket(`${scheme}//${location.host}/ws`);
         let opened = false;
+        socket.binaryType = 'arraybuffer';
         this.socket = socket;
         if (this.state !== 'offline') this.state = 'connecting';
         const late = setTimeout(() => socket.close(), OPEN_WITHIN_MS);
@@ -148,15 +185,18 @@ export class Connection {
             for (const room of this.rooms.values()) this.sendJoin(room);
             for (const item of this.outbox)
                 if (item.seq === null && !item.error) this.transmit({ type: 'say', room: item.room, text: item.text, id: item.id });
+            this.onOpen();
         };
         socket.onmessage = (message) => {
             if (typeof message.data === 'string') this.receive(JSON.parse(message.data) as Incoming);
+            else this.onSound(message.data as ArrayBuffer);
         };
         socket.onclose = () => {
             clearTimeout(late);
             if (this.socket !== socket) return;
             this.socket = null;
             for (const room of this.rooms.values()) room.disconnected();
+            this.onLost();
             if (!opened) void this.askWhy();
             this.state = navigator.onLine ? 'waiting' : 'offline';
             this.timer = setTimeout(() => this.connect(), this.pause * (0.75 + Math.random() / 2));
@@ -190,7 +230,7 @@ export class Connection {
             const item = this.outbox.find((entry) => entry.id === frame.id);
             if (item) item.error = frame.error.message;
             else this.lastError = frame.error.message;
-        }
+        } else this.onVoice(frame);
     }
 }
 

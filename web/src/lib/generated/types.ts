@@ -675,7 +675,7 @@ export interface Message {
     /** Who may see it; null for everybody. */
     audience?: string[] | null;
     /** The event's data, with the text as it reads now. */
-    data: { id: string; text: string; reply_to: string | null; retry_of?: string };
+    data: { id: string; text: string; reply_to: string | null; retry_of?: string; spoken?: SpokenMessage; media?: MessageMedia[] };
 }
 
 /** A turn that was asked to end. */

@@ -1,0 +1,232 @@
+// The microphone of this page, for one room at a time: hands free, where the server finds out who speaks and when, or
+// held while one talks. Keeps what a person wants to see of it (state, loudness, the words so far) and what stands in
+// its way; the server says the rest (`mic`, `mic.partial`, `mic.final`).
+//
+// Nothing is recorded before the person said yes to the explanation, nothing is sent while it is off or, when it is
+// held to talk, not held.
+import { connection, type VoiceMessage } from '../socket.svelte';
+import { BrowserEar, hasBrowserEar } from './browser-ear';
+import { Capture, devices, type Device } from './capture';
+import { microphoneFrame } from './frames';
+import { hindered, obstacleOf, type Obstacle } from './obstacles';
+import { prefs } from './prefs.svelte';
+import { speaker } from './speaker.svelte';
+
+const RATE = 16000;
+/* A level that is somebody speaking near it; only the measuring of delays looks at it. */
+const LOUD = 0.02;
+const LEVEL_FALLS = 0.8;
+
+export type MicState = 'off' | 'opening' | 'listening' | 'hearing' | 'transcribing' | 'waiting_for_wake';
+
+class Microphone {
+    state = $state<MicState>('off');
+    room = $state<string | null>(null);
+    obstacle = $state<Obstacle | null>(null);
+    /* What the person is asked before the browser asks. */
+    explaining = $state(false);
+    level = $state(0);
+    partial = $state('');
+    /* Why what was said became no message. */
+    note = $state('');
+    held = $state(false);
+    vad = $state('');
+    list = $state<Device[]>([]);
+
+    private capture: Capture | null = null;
+    private ear: BrowserEar | null = null;
+    private wanted: string | null = null;
+    private holding = false;
+
+    constructor() {
+        connection.onVoice = (message) => this.heard(message);
+        connection.onOpen = () => this.on && this.announce();
+        if (typeof navigator !== 'undefined') navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.refresh());
+    }
+
+    get on(): boolean {
+        return this.state !== 'off' && this.state !== 'opening';
+    }
+
+    get pushToTalk(): boolean {
+        return prefs.now.mode === 'push_to_talk';
+    }
+
+    get byBrowser(): boolean {
+        return prefs.now.recogniser === 'browser' && hasBrowserEar();
+    }
+
+    /* ---- on and off ---- */
+
+    async open(room: string): Promise<void> {
+        this.wanted = room;
+        this.obstacle = hindered();
+        if (this.obstacle) return;
+        if (!prefs.now.explained && (await this.permission()) !== 'granted') {
+            this.explaining = true;
+            return;
+        }
+        await this.begin();
+    }
+
+    /* The person has read what it is for. */
+    async agree(): Promise<void> {
+        prefs.set({ explained: true });
+        this.explaining = false;
+        await this.begin();
+    }
+
+    refuse(): void {
+        this.explaining = false;
+        this.wanted = null;
+        this.holding = false;
+    }
+
+    async again(): Promise<void> {
+        if (this.wanted) await this.open(this.wanted);
+    }
+
+    private async permission(): Promise<PermissionState | 'unknown'> {
+        try {
+            return (await navigator.permissions.query({ name: 'microphone' as PermissionName })).state;
+        } catch {
+            return 'unknown';
+        }
+    }
+
+    private async begin(): Promise<void> {
+        const room = this.wanted;
+        if (!room || this.state === 'opening') return;
+        this.close();
+        this.wanted = room;
+        this.state = 'opening';
+        this.obstacle = null;
+        this.note = '';
+        try {
+            if (!this.byBrowser) this.capture = await Capture.open(prefs.now.device, { frame: (samples, level) => this.frame(samples, level), gone: () => this.unplugged() });
+        } catch (cause) {
+            this.state = 'off';
+            this.obstacle = obstacleOf(cause);
+            return;
+        }
+        this.room = room;
+        this.state = 'listening';
+        this.announce();
+        if (this.byBrowser) this.listenInBrowser();
+        void this.refresh();
+        /* Who talks wants to hear the answer. */
+        if (speaker.state !== 'on') void speaker.turnOn();
+        if (this.pushToTalk && this.holding) this.press();
+    }
+
+    close(): void {
+        if (this.room && this.state !== 'off') connection.voice({ type: 'mic', room: this.room, on: false });
+        this.capture?.close();
+        this.ear?.stop();
+        this.capture = null;
+        this.ear = null;
+        this.state = 'off';
+        this.held = false;
+        this.level = 0;
+        this.partial = '';
+        this.room = null;
+        speaker.duck(false);
+    }
+
+    /* With other settings. */
+    async restart(): Promise<void> {
+        if (!this.on || !this.room) return;
+        this.wanted = this.room;
+        await this.begin();
+    }
+
+    private announce(): void {
+        const { mode, recogniser, wake, language } = prefs.now;
+        connection.voice({
+            type: 'mic',
+            room: this.room,
+            on: true,
+            mode,
+            codec: 'pcm',
+            rate: RATE,
+            recogniser: this.byBrowser ? recogniser : 'server',
+            ...(wake && mode === 'hands_free' && { wake }),
+            ...(language && { language }),
+        });
+    }
+
+    private unplugged(): void {
+        const room = this.room;
+        this.close();
+        this.wanted = room;
+        this.obstacle = 'unplugged';
+        void this.refresh();
+    }
+
+    async refresh(): Promise<void> {
+        this.list = await devices();
+    }
+
+    private listenInBrowser(): void {
+        this.ear = new BrowserEar(prefs.now.language, {
+            text: (text, final, confidence) => {
+                if (!text || (this.pushToTalk && !this.held && !final)) return;
+                this.partial = final ? '' : text;
+                connection.voice({ type: 'mic.text', room: this.room, text, final, ...(confidence > 0 && { confidence }) });
+                speaker.lastAsked = performance.now();
+            },
+            failed: (sentence) => {
+                this.close();
+                this.note = sentence;
+            },
+        });
+        if (!this.pushToTalk) this.ear.start();
+    }
+
+    /* ---- sound and words ---- */
+
+    private frame(samples: Int16Array, level: number): void {
+        this.level = Math.max(level, this.level * LEVEL_FALLS);
+        if (this.pushToTalk && !this.held) return;
+        if (level > LOUD) speaker.lastAsked = performance.now();
+        connection.sound(microphoneFrame(samples));
+    }
+
+    private heard(message: VoiceMessage): void {
+        if (message.type.startsWith('speech.')) speaker.command(message);
+        if (message.room !== this.room) return;
+        if (message.type === 'mic') {
+            if (message.state === 'off') return this.on ? this.close() : undefined;
+            this.state = message.state;
+            this.vad = message.vad ?? this.vad;
+            speaker.duck(message.state === 'hearing');
+            if (message.state === 'hearing') this.note = '';
+        } else if (message.type === 'mic.partial') this.partial = message.text;
+        else if (message.type === 'mic.final') {
+            this.partial = '';
+            this.note = { empty: 'No words were understood.', not_woken: 'Heard, but without the wake phrase.', backchannel: '', said: '' }[message.reason] ?? '';
+        }
+    }
+
+    /* ---- held to talk ---- */
+
+    press(): void {
+        this.holding = true;
+        if (!this.on || this.held) return;
+        this.held = true;
+        this.note = '';
+        this.ear?.start();
+    }
+
+    release(send = true): void {
+        this.holding = false;
+        if (!this.held) return;
+        this.held = false;
+        this.level = 0;
+        this.ear?.stop();
+        connection.voice({ type: send ? 'mic.commit' : 'mic.discard', room: this.room });
+        if (!send) this.partial = '';
+    }
+}
+
+export const microphone = new Microphone();

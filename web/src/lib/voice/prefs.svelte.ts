@@ -1,0 +1,32 @@
+// What this browser remembers about voice. Of the server's side (providers, voices) nothing is kept here.
+import { keep, recallJson } from '../storage';
+
+export type MicMode = 'hands_free' | 'push_to_talk';
+export type Recogniser = 'server' | 'browser';
+
+const START = {
+    /* Whether personas are heard here. */
+    sound: false,
+    volume: 0.9,
+    muted: false,
+    captions: true,
+    mode: 'hands_free' as MicMode,
+    device: '',
+    recogniser: 'server' as Recogniser,
+    /* Only what follows the wake phrase is meant for the persona. */
+    wake: false,
+    language: '',
+    /* The explanation before the first question of the browser was read. */
+    explained: false,
+};
+
+class Prefs {
+    now = $state({ ...START, ...recallJson<Partial<typeof START>>('voice', {}) });
+
+    set(change: Partial<typeof START>): void {
+        Object.assign(this.now, change);
+        keep('voice', JSON.stringify(this.now));
+    }
+}
+
+export const prefs = new Prefs();

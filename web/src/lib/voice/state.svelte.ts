@@ -1,0 +1,35 @@
+// What the server says of voice (GET /api/voice), asked for where it is shown.
+import { get } from '../api';
+
+export interface Part {
+    provider: string;
+    ok: boolean;
+    reason?: string | null;
+}
+
+interface State {
+    speak?: Part[];
+    hear?: Part[];
+    vad?: string;
+    wake?: string | boolean | null;
+    https?: { url: string; qr_svg_url?: string | null } | null;
+}
+
+class VoiceState {
+    now = $state.raw<State | null>(null);
+    private asked: Promise<void> | null = null;
+
+    get wake(): string {
+        return typeof this.now?.wake === 'string' ? this.now.wake : '';
+    }
+
+    load(again = false): Promise<void> {
+        if (again) this.asked = null;
+        return (this.asked ??= get<State>('/api/voice').then(
+            (state) => void (this.now = state),
+            () => void (this.asked = null),
+        ));
+    }
+}
+
+export const voiceState = new VoiceState();
