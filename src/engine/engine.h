@@ -9,7 +9,8 @@
  * engines_start() tries the named engine and then its fallbacks, in order and each once, until one has
  * emitted something; from then on a failure is the generation's failure, never silently another engine's
  * text. Where all fail, the first one's failure is told, as it is the one that was asked for. An endpoint
- * that fails again and again is left alone for a while (base/breaker.h). Counters of all loops are in meter.h.
+ * that fails again and again is left alone for a while (base/breaker.h). Counters of all loops are in
+ * meter.h.
  *
  * It does not: keep conversations, count money, know personas.
  */

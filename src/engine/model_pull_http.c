@@ -61,8 +61,8 @@ static void refuse(struct pull *pull, const struct fetch_head *head) LOOP
 {
     char at[FETCH_ENDPOINT_TEXT], sentence[384];
     int status = head->status;
-    int64_t after = peer_retry_after(fetch_head_get(head, "retry-after-ms"), fetch_head_get(head, "retry-after"),
-                                clock_wall_ms());
+    int64_t after = peer_retry_after(fetch_head_get(head, "retry-after-ms"),
+                                     fetch_head_get(head, "retry-after"), clock_wall_ms());
     endpoint_of(pull, at);
     if (status == 429 || status == 408 || status == 425 || status >= 500) {
         snprintf(sentence, sizeof sentence, "The server at %s is busy (%d).", at, status);

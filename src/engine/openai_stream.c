@@ -111,7 +111,7 @@ static void on_head(void *arg, const struct fetch_head *head)
     struct generation *g = arg;
     g->status = head->status;
     g->retry_after_ms = peer_retry_after(fetch_head_get(head, "retry-after-ms"),
-                                    fetch_head_get(head, "retry-after"), clock_wall_ms());
+                                         fetch_head_get(head, "retry-after"), clock_wall_ms());
     str_copy(g->should_retry, sizeof g->should_retry, fetch_head_get(head, "x-should-retry"));
     struct str type = fetch_head_get(head, "content-type");
     if (head->status != 200)
