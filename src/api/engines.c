@@ -1,6 +1,6 @@
 /* Engines: named choices of provider, model and sampling. `scripted` is built in and always listed. */
+#include "api/named.h"
 #include "api/providers.h"
-#include "api/settings.h"
 #include "base/config_value.h"
 #include "engine/engine.h"
 
@@ -92,105 +92,41 @@ void handle_engine_show(struct call *call)
 
 /* ---- changing */
 
-/* Every field of an engine; what the body leaves out, or gives as null, is unset. */
-static enum err take_fields(struct call *call, struct settings_change *change, struct error *e)
-{
-    const struct config_row *rows = config_kind(CONFIG_ENGINES)->rows;
-    size_t count = config_kind(CONFIG_ENGINES)->count;
-    change->values = arena_array(&change->arena, struct settings_value, count);
-    for (size_t i = 0; i < count; i++) {
-        const struct json *value = json_get(call->body, rows[i].key);
-        struct settings_value *v = &change->values[change->count++];
-        v->key = str_c(rows[i].key);
-        v->unset = !value || value->type == JSON_NULL || (value->type == JSON_ARRAY && value->count == 0);
-        if (!v->unset && !settings_text(&change->arena, value, &v->value))
-            return error_set_param(e, ERR_REFUSED, rows[i].key, "The members of '%s' may not have commas.",
-                                   rows[i].key);
-    }
-    return ERR_OK;
-}
-
-static void made(struct call *call, struct settings_change *change)
+static void send_engine(struct call *call, struct str name, int status)
 {
     on_loop();
-    engine_send(call, change->name, 201);
+    engine_send(call, name, status);
 }
 
-static void changed(struct call *call, struct settings_change *change)
+/* engine.default is a setting. */
+static bool is_default(struct str name)
 {
-    on_loop();
-    engine_send(call, change->name, 200);
+    return str_eq(name, STR("default"));
 }
 
-static void removed(struct call *call, struct settings_change *change)
-{
-    on_loop();
-    (void)change;
-    call_status(call, 204);
-}
-
-static bool not_locked(struct call *call, struct str name) LOOP;
-static bool not_locked(struct call *call, struct str name)
-{
-    const struct config_engine *engine = config_engine(call_config(call), name);
-    if (!engine || !is_locked(engine))
-        return true;
-    call_refuse(call, ERR_CONFLICT,
-                "The engine '%.*s' is set by the configuration file, the environment or a flag; change it "
-                "there.",
-                STR_ARG(name));
-    return false;
-}
-
-static void change(struct call *call, struct str name, bool create) LOOP;
-static void change(struct call *call, struct str name, bool create)
-{
-    struct error e = {0};
-    if (!settings_name_ok(call, name) || !not_locked(call, name))
-        return;
-    if (str_empty(json_get_str(call->body, "provider", STR_NONE))) {
-        call_refuse_param(call, ERR_MISSING_FIELD, "provider",
-                          "An engine needs a provider: the name of one, or scripted.");
-        return;
-    }
-    struct settings_change *c = settings_change_new(SETTINGS_ENGINE, name);
-    c->create = create;
-    if (take_fields(call, c, &e)) {
-        settings_change_free(c);
-        call_error(call, &e);
-        return;
-    }
-    settings_change_call(call, c, create ? made : changed);
-}
+static const struct named_kind kind = {
+    .settings = SETTINGS_ENGINE,
+    .config = CONFIG_ENGINES,
+    .noun = "engine",
+    .a = "An engine",
+    .required = "provider",
+    .required_sentence = "An engine needs a provider: the name of one, or scripted.",
+    .taken = is_default,
+    .taken_sentence = "'default' cannot be an engine's name.",
+    .send = send_engine,
+};
 
 void handle_engine_post(struct call *call)
 {
-    const struct json *name = json_get(call->body, "name");
-    /* "default" is the name of a setting, engine.default. */
-    if (!name)
-        call_refuse_param(call, ERR_MISSING_FIELD, "name", "An engine needs a name.");
-    else if (str_eq(name->string, STR("default")))
-        call_refuse_param(call, ERR_REFUSED, "name", "'default' cannot be an engine's name.");
-    else
-        change(call, name->string, true);
+    named_post(call, &kind);
 }
 
 void handle_engine_put(struct call *call)
 {
-    struct str name = call_param(call, 0);
-    const struct json *given = json_get(call->body, "name");
-    if ((given && !str_eq(given->string, name)) || str_eq(name, STR("default")))
-        call_refuse_param(call, ERR_REFUSED, "name", "An engine keeps its name; add another one instead.");
-    else
-        change(call, name, false);
+    named_put(call, &kind);
 }
 
 void handle_engine_delete(struct call *call)
 {
-    struct str name = call_param(call, 0);
-    if (!settings_name_ok(call, name) || !not_locked(call, name))
-        return;
-    struct settings_change *c = settings_change_new(SETTINGS_ENGINE, name);
-    c->remove = true;
-    settings_change_call(call, c, removed);
+    named_delete(call, &kind);
 }

@@ -2,6 +2,7 @@
 #include "api/health.h"
 
 #include "api/providers.h"
+#include "api/voices.h"
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/llama.h"
@@ -86,7 +87,9 @@ void handle_health_check(struct call *call)
     providers_write(&w, call->api);
     jw_end_array(&w);
     jw_kv_string(&w, "engine", engines_default(call->api->parts.engines));
-    part_set(&voice, "voice", PART_DEGRADED, "No voice is built in yet.");
+    char heard[sizeof voice.detail];
+    bool speaks = voices_health(call_config(call), heard, sizeof heard);
+    part_set(&voice, "voice", speaks ? PART_OK : PART_DEGRADED, heard);
     jw_key(&w, STR("voice"));
     health_part_write(&w, &voice);
     part_set(&models, "models", PART_OK, "");

@@ -9,6 +9,7 @@
 #include "engine/llama.h"
 #include "engine/meter.h"
 #include "memory/memory.h"
+#include "voice/meter.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
@@ -181,6 +182,7 @@ void handle_metrics_get(struct call *call)
     write_net(&b, call->api);
     write_store(&b, call->api);
     write_loops(&b, call->api);
+    voice_metrics_write(&b);
     engine_metrics_write(&b);
     if (call->api->parts.llama)
         llama_metrics_write(call->api->parts.llama, &b);

@@ -38,7 +38,7 @@ enum route_flags {
 };
 
 /* Around a card in a multipart body. */
-enum { MULTIPART_SLACK = 16384 };
+enum { MULTIPART_SLACK = 16384, VOICE_CLIP_MAX = 20 << 20 /* a reference clip */ };
 
 struct route {
     const char *pattern; /* NULL: the row opens a group */

@@ -13,6 +13,7 @@
 #include "api/openai.h"
 #include "base/base64.h"
 #include "base/utf8.h"
+#include "voice/chain.h"
 #include "voice/encode.h"
 
 #include <math.h>
@@ -304,8 +305,8 @@ static void voice_of_persona(const struct persona *p, struct voice *out)
     *out = voice_for(p->id, &own);
 }
 
-/* "alloy" or "flite/slt" or a bare name of flite's. OpenAI's own names stand for voices of ours. */
-static struct voice voice_named(struct str name)
+/* OpenAI's own names, by voices of flite's. */
+static bool openai_voice(struct str name, struct voice *v)
 {
     static const struct {
         const char *theirs, *ours;
@@ -317,19 +318,60 @@ static struct voice voice_named(struct str name)
         {"shimmer", "slt", 1.18, 1},  {"verse", "awb", .94, 1},  {"marin", "slt", 1.03, .98},
         {"cedar", "rms", .94, 1},
     };
-    struct voice v = {.provider = STR("flite"), .name = name, .prosody = {1, 1, 1}};
-    size_t slash = str_find_char(name, '/');
-    if (slash != SIZE_MAX) {
-        v.provider = str_sub(name, 0, slash);
-        v.name = str_from(name, slash + 1);
-    }
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!str_ieq(name, str_c(known[i].theirs)))
             continue;
-        v.name = str_c(known[i].ours);
-        v.prosody = (struct tts_prosody){known[i].rate, known[i].pitch, 1};
+        v->provider = STR("flite");
+        v->name = str_c(known[i].ours);
+        v->prosody = (struct tts_prosody){known[i].rate, known[i].pitch, 1};
+        return true;
     }
-    return v;
+    return false;
+}
+
+static bool flite_voice(struct str name)
+{
+    size_t count;
+    const struct tts_voice *voices = tts_flite.voices(NULL, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (str_ieq(name, str_c(voices[i].name)))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * A voice by name: "PROVIDER/VOICE"; a provider alone (its own voice); a name of OpenAI's, which goes to
+ * voice.chain's first where that speaks OpenAI's format, else to a voice of flite's that stands for it; a
+ * name of flite's. Empty: voice.chain's first. False where it is none of these.
+ */
+static LOOP bool voice_named(struct call *call, struct str name, struct voice *v)
+{
+    const struct config *config = call_config(call);
+    const struct speech_provider *settings;
+    size_t slash = str_find_char(name, '/');
+    struct str first = config->voice.chain.n ? config->voice.chain.v[0] : STR_NONE;
+    *v = (struct voice){.prosody = {1, 1, 1}};
+    if (str_empty(name))
+        return true;
+    if (slash != SIZE_MAX) {
+        v->provider = str_sub(name, 0, slash);
+        v->name = str_from(name, slash + 1);
+        return true;
+    }
+    const struct tts_driver *driver = chain_driver(config, first, &settings);
+    struct voice ours = *v;
+    if (openai_voice(name, &ours)) {
+        *v = driver == &tts_openai ? (struct voice){first, name, {1, 1, 1}} : ours;
+        return true;
+    }
+    if (flite_voice(name)) {
+        v->provider = STR("flite");
+        v->name = name;
+        return true;
+    }
+    v->provider = name;
+    return chain_driver(config, name, &settings) != NULL;
 }
 
 struct asked {
@@ -397,14 +439,16 @@ void handle_tts_post(struct call *call)
     asked->spoken->format = format;
     asked->spoken->json = http_accepts_exactly(call->req, "application/json");
     if (str_empty(key)) {
-        struct voice voice = voice_named(named);
+        struct voice voice;
+        if (!voice_named(call, named, &voice)) /* the sentence names flite's, which are always there */
+            voice = (struct voice){STR("flite"), named, {1, 1, 1}};
         begin(asked->spoken, text, &voice);
         return;
     }
     ask_persona(call, asked, key);
 }
 
-/* OpenAI's voices and ours by name, a persona's by its slug. */
+/* Voices by name, a persona's by its slug. */
 void handle_openai_speech(struct call *call)
 {
     struct str text = json_get_str(call->body, "input", STR_NONE),
@@ -428,8 +472,9 @@ void handle_openai_speech(struct call *call)
     if (str_empty(named) && voice && voice->type == JSON_OBJECT)
         named = json_get_str(voice, "id", STR_NONE);
     if (str_empty(named)) {
-        call_refuse_param(call, ERR_MISSING_FIELD, "voice",
-                          "Name a voice: one of OpenAI's names, flite/slt, or a persona's slug.");
+        call_refuse_param(
+            call, ERR_MISSING_FIELD, "voice",
+            "Name a voice: one of OpenAI's names, provider/voice as flite/slt, or a persona's slug.");
         return;
     }
     if (!read_format(call, "response_format", &format))
@@ -441,13 +486,8 @@ void handle_openai_speech(struct call *call)
     s->sse = str_eq(json_get_str(call->body, "stream_format", STR_NONE), STR("sse"));
     s->to_rate = OPENAI_RATE;
     asked->speed = speed;
-    struct voice v = voice_named(named);
-    size_t count;
-    bool ours = str_find_char(named, '/') != SIZE_MAX || !str_eq(v.name, named);
-    const struct tts_voice *voices = tts_flite.voices(NULL, &count);
-    for (size_t i = 0; i < count; i++)
-        ours |= str_ieq(v.name, str_c(voices[i].name));
-    if (!ours) {
+    struct voice v;
+    if (!voice_named(call, named, &v)) {
         ask_persona(call, asked, named);
         return;
     }

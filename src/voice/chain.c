@@ -481,7 +481,8 @@ static LOOP bool start_at(struct run *run, struct mouth *m, struct error *e)
         return true;
     run->open = false;
     breaker_report(&m->meter->breaker, BREAKER_UNKNOWN, run->probe, 1, 0, run->attempt_us);
-    voice_meter_failed(m->meter, e->message);
+    if (e->code[0]) /* else the request was at fault: a voice that there is not */
+        voice_meter_failed(m->meter, e->message);
     return false;
 }
 

@@ -1398,7 +1398,7 @@ export interface TtsInput {
     text: string;
     /** The slug or id of the persona whose voice it is. */
     character?: string | null;
-    /** A voice by name, as flite/slt. */
+    /** A voice by name, as provider/voice (flite/slt); see /api/voices. */
     voice?: string | null;
     /** wav, pcm, opus, mp3 or flac. */
     format?: string | null;
@@ -1408,7 +1408,7 @@ export interface TtsInput {
 export interface SpeechInput {
     /** What is spoken. */
     input: string;
-    /** One of OpenAI's names, flite/slt, or a persona's slug. */
+    /** One of OpenAI's names, provider/voice, or a persona's slug. */
     voice: unknown;
     /** mp3, opus, flac, wav or pcm. */
     response_format?: string;
@@ -1758,6 +1758,144 @@ export interface SocketCancel {
     room: string;
     /** The turn. */
     turn: string;
+}
+
+/** What speaks or hears. Its key is never shown again. */
+export interface SpeechProvider {
+    /** Its name. */
+    name: string;
+    /** Its kind: flite, pocketsphinx, espeak, sherpa, openai, elevenlabs, fish, xtts or piper. */
+    type: string;
+    /** Its address. */
+    base_url: string;
+    /** Whether it has a key. */
+    api_key_set: boolean;
+    /** Whether further request headers are set. */
+    headers_set: boolean;
+    /** The model that speaks. */
+    model: string;
+    /** The model that hears. */
+    ear_model: string;
+    /** The voice of those who name none. */
+    voice: string;
+    /** The language spoken or heard. */
+    language: string;
+    /** Timeouts and other settings, as in the file. */
+    settings: Record<string, string>;
+    /** Whether it can speak. */
+    speaks: boolean;
+    /** Whether it can make a voice of a recording. */
+    clones: boolean;
+    /** False where it failed last, or is left alone for now. */
+    ok: boolean;
+    /** Why; or empty. */
+    reason: string;
+    /** Whether file, environment or flags set it; then it is changed there. */
+    locked: boolean;
+}
+
+/** A speech provider as it is sent. A key or headers left out stay as they are; an empty key removes it. */
+export interface SpeechProviderInput {
+    /** Its name: lower-case letters, digits, '-', '_' and '.'. */
+    name?: string;
+    /** Its kind. */
+    type?: string;
+    /** Its address; empty takes the service's own where there is one. */
+    base_url?: string | null;
+    /** Its key; written, never read. */
+    api_key?: string | null;
+    /** Further request headers, Name: value, parted by commas; written, never read. */
+    headers?: string | null;
+    /** The model that speaks. */
+    model?: string | null;
+    /** The model that hears. */
+    ear_model?: string | null;
+    /** The voice of those who name none. */
+    voice?: string | null;
+    /** The language spoken or heard. */
+    language?: string | null;
+    /** Timeouts and other settings, as in the file. */
+    settings?: Record<string, string>;
+}
+
+/** What a speech provider is to say. */
+export interface SpeechTestInput {
+    /** Another sentence. */
+    text?: string;
+    /** Another of its voices. */
+    voice?: string;
+}
+
+/** How a speech provider spoke a short sentence. */
+export interface SpeechTest {
+    /** Whether it did. */
+    ok: boolean;
+    /** How long the sound is. */
+    duration_ms: number;
+    /** How long its first sound took. */
+    first_sound_ms: number | null;
+    /** How long all of it took. */
+    took_ms: number;
+    /** Why it did not. */
+    error?: ErrorDetail;
+}
+
+/** A voice that can be spoken with. */
+export interface VoiceInfo {
+    /** Its speech provider. */
+    provider: string;
+    /** The provider's name for it. */
+    name: string;
+    /** What it speaks; may be empty. */
+    language: string;
+    /** What it is like; may be empty. */
+    about: string;
+    /** Whether it was cloned from here. */
+    cloned: boolean;
+    /** Of a cloned one: who agreed, and when. */
+    consent?: string;
+    /** Of a cloned one: the reference clip's SHA-256. */
+    clip?: string;
+    /** What /api/tts takes as `voice`. */
+    preview: string;
+}
+
+/** A speech provider that does not tell its voices now. */
+export interface VoiceUnreachable {
+    /** Its name. */
+    provider: string;
+    /** Why. */
+    reason: string;
+}
+
+/** Voices, and whose are missing. */
+export interface VoiceList {
+    /** The voices. */
+    data: VoiceInfo[];
+    /** All are on one page. */
+    next: null;
+    /** Providers that could not be asked. */
+    unreachable: VoiceUnreachable[];
+}
+
+/** How a speech provider fares. */
+export interface VoiceSpeaker {
+    /** Its name. */
+    provider: string;
+    /** Its kind. */
+    type: string;
+    /** False where it failed last, or is left alone for now. */
+    ok: boolean;
+    /** Why; or empty. */
+    reason: string;
+    /** Its place in voice.chain, from 1; null where it is not in it. */
+    place: number | null;
+}
+
+/** The state of speaking. */
+export interface VoiceState {
+    /** What can speak. */
+    speak: VoiceSpeaker[];
 }
 
 export type RoomState = Room['state'];
