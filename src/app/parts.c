@@ -8,6 +8,7 @@
 #include "engine/scripted.h"
 #include "loop/fetch.h"
 #include "media/hub.h"
+#include "net/ws_client.h"
 #include "persona/house.h"
 
 #include <errno.h>
@@ -364,6 +365,7 @@ static void leave_fetch(void *arg)
 {
     on_loop();
     (void)arg;
+    ws_client_stop(loop_self());
     fetch_stop(loop_self());
 }
 

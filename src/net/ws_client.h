@@ -42,12 +42,10 @@ struct ws_client_request {
     struct str url; /* ws:// or wss:// (http:// and https:// mean the same) */
     const struct fetch_header *headers;
     size_t header_count;
-    const struct str
-        *subprotocols; /* at most WS_CLIENT_PROTOCOLS_MAX; one must be chosen if any is offered */
+    const struct str *subprotocols; /* at most WS_CLIENT_PROTOCOLS_MAX */
     size_t subprotocol_count;
     uint64_t connect_ms, handshake_ms, ping_ms, pong_ms; /* 0: the defaults above */
     size_t max_message, max_queue;                       /* 0: the defaults above */
-    const char *ca_file; /* trust these certificates instead of the system's (tests); NULL: the system's */
 };
 
 enum ws_client_result {
@@ -79,7 +77,8 @@ struct ws_client_end {
 
 /* Views are valid during the call. Each begins with on_loop(). */
 struct ws_client_events {
-    void (*open)(void *arg, struct str subprotocol); /* may be NULL */
+    /* subprotocol: the one the peer chose of those offered; empty: none. May be NULL. */
+    void (*open)(void *arg, struct str subprotocol);
     void (*message)(void *arg, struct str payload, bool text);
     void (*drain)(void *arg); /* the queue fell to WS_CLIENT_DRAIN after having been above; may be NULL */
     void (*end)(void *arg, const struct ws_client_end *end);

@@ -192,6 +192,14 @@ size_t ws_frame_head(char to[WS_HEAD_MAX], unsigned opcode, bool compressed, siz
     return 2 + bytes;
 }
 
+size_t ws_frame_head_masked(char to[WS_HEAD_MAX], unsigned opcode, size_t n, const uint8_t mask[4])
+{
+    size_t at = ws_frame_head(to, opcode, false, n);
+    to[1] = (char)((uint8_t)to[1] | 0x80);
+    memcpy(to + at, mask, 4);
+    return at + 4;
+}
+
 /* Codes a peer may send (7.4): 1000 to 1003, 1007 to 1014, 3000 to 4999. */
 static bool close_code_allowed(unsigned code)
 {

@@ -38,7 +38,7 @@ struct ws_decoder {
     uint8_t frame;  /* opcode of the present frame */
     uint8_t opcode; /* of the unfinished message; 0: none */
     bool in_payload, fin, compressed;
-    bool unmasked_peer; /* set for the client side (tests, benches): frames must not be masked */
+    bool unmasked_peer; /* set for the client side: the server's frames must not be masked */
     bool deflate;       /* RSV1 was agreed */
 };
 
@@ -59,6 +59,10 @@ void ws_mask(char *p, size_t n, const uint8_t mask[4]);
 
 /* An unmasked final frame's head; returns its length (2, 4 or 10). */
 size_t ws_frame_head(char to[WS_HEAD_MAX], unsigned opcode, bool compressed, size_t n);
+
+/* The same for the client's side, which masks: the head and the mask; the payload follows, through ws_mask().
+ * Returns its length (6, 8 or 14). */
+size_t ws_frame_head_masked(char to[WS_HEAD_MAX], unsigned opcode, size_t n, const uint8_t mask[4]);
 
 /* A close frame's payload: the code it carries (1005 when empty), or the code with which to refuse it. */
 bool ws_close_payload(struct str payload, unsigned *code, struct str *reason, unsigned *refuse);

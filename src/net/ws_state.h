@@ -15,4 +15,8 @@ struct ws {
     bool close_sent, pinged;
 };
 
+/* ws_upgrade.c: what Sec-WebSocket-Accept answers to a key of WS_KEY_TEXT characters (RFC 6455 4.2.2). */
+enum { WS_KEY_TEXT = 24, WS_ACCEPT_TEXT = 29 };
+void ws_accept_text(char to[WS_ACCEPT_TEXT], struct str key);
+
 #endif

@@ -13,21 +13,19 @@
 
 #define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-enum { KEY_TEXT = 24, ACCEPT_TEXT = 29 };
-
 static bool valid_key(struct str key)
 {
-    unsigned char raw[KEY_TEXT];
-    return key.n == KEY_TEXT && str_ends(key, STR("==")) && key.p[21] != '=' &&
-           EVP_DecodeBlock(raw, (const unsigned char *)key.p, KEY_TEXT) == 18;
+    unsigned char raw[WS_KEY_TEXT];
+    return key.n == WS_KEY_TEXT && str_ends(key, STR("==")) && key.p[21] != '=' &&
+           EVP_DecodeBlock(raw, (const unsigned char *)key.p, WS_KEY_TEXT) == 18;
 }
 
-static void accept_text(char to[ACCEPT_TEXT], struct str key)
+void ws_accept_text(char to[WS_ACCEPT_TEXT], struct str key)
 {
-    unsigned char joined[KEY_TEXT + sizeof WS_GUID], digest[SHA_DIGEST_LENGTH];
-    memcpy(joined, key.p, KEY_TEXT);
-    memcpy(joined + KEY_TEXT, WS_GUID, sizeof WS_GUID - 1);
-    SHA1(joined, KEY_TEXT + sizeof WS_GUID - 1, digest);
+    unsigned char joined[WS_KEY_TEXT + sizeof WS_GUID], digest[SHA_DIGEST_LENGTH];
+    memcpy(joined, key.p, WS_KEY_TEXT);
+    memcpy(joined + WS_KEY_TEXT, WS_GUID, sizeof WS_GUID - 1);
+    SHA1(joined, WS_KEY_TEXT + sizeof WS_GUID - 1, digest);
     EVP_EncodeBlock((unsigned char *)to, digest, SHA_DIGEST_LENGTH);
 }
 
@@ -120,8 +118,8 @@ static bool check(struct http *h, struct str *key) LOOP
 static void send_answer(struct http *h, struct str key, bool deflate, const char *subprotocol) LOOP
 {
     struct conn *c = h->conn;
-    char accept[ACCEPT_TEXT];
-    accept_text(accept, key);
+    char accept[WS_ACCEPT_TEXT];
+    ws_accept_text(accept, key);
     struct buf *b = &c->nl->scratch;
     buf_clear(b);
     buf_printf(b,

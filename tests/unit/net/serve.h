@@ -331,7 +331,7 @@ static MAYBE_UNUSED struct str ask(const char *request, char *to, size_t max)
     return answer;
 }
 
-static bool has(struct str s, const char *part)
+static MAYBE_UNUSED bool has(struct str s, const char *part)
 {
     return str_find(s, str_c(part)) != SIZE_MAX;
 }
