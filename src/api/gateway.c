@@ -3,7 +3,7 @@
  *
  * A provider that speaks OpenAI's shape is passed through untouched: the client's body goes out as it is but
  * for the model's name, and the provider's documents come back as it wrote them. Where a provider speaks
- * otherwise (scripted, also as a fallback) the same answer is written from its pieces.
+ * otherwise (scripted, also as a fallback; the realtime ones) the same answer is written from its pieces.
  */
 #include "api/generate.h"
 #include "api/openai.h"
@@ -21,8 +21,9 @@ static bool speaks_openai(const struct generation *g) LOOP;
 static bool speaks_openai(const struct generation *g)
 {
     struct engines *engines = g->call->api->parts.engines;
-    const struct engine_info *info = engines_find(engines, engines_answered(engines, g->id));
-    return info && !str_eq(info->provider, STR("scripted"));
+    struct str name = engines_answered(engines, g->id);
+    const struct engine_info *info = engines_find(engines, name);
+    return info && !str_eq(info->provider, STR("scripted")) && !engines_speaks(engines, name);
 }
 
 static void on_delta(struct generation *g, struct str text)

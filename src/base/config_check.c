@@ -25,16 +25,18 @@ static const char *engine_hint(const struct config *c, struct nearest *near)
 
 static enum err check_provider(const struct config_provider *p, struct error *e)
 {
+    bool socket = str_eq(p->type, STR("realtime"));
     if (str_eq(p->type, STR("llama")) || str_starts(p->base_url, STR("http://")) ||
-        str_starts(p->base_url, STR("https://")))
+        str_starts(p->base_url, STR("https://")) ||
+        (socket && (str_starts(p->base_url, STR("ws://")) || str_starts(p->base_url, STR("wss://")))))
         return ERR_OK;
     if (p->base_url.n == 0)
-        return error_set_param(e, ERR_INVALID, "base_url",
-                               "The provider '%.*s' needs a base_url, as http://127.0.0.1:1234/v1.",
-                               STR_ARG(p->name));
+        return error_set_param(e, ERR_INVALID, "base_url", "The provider '%.*s' needs a base_url, as %s.",
+                               STR_ARG(p->name),
+                               socket ? "wss://api.openai.com/v1" : "http://127.0.0.1:1234/v1");
     return error_set_param(e, ERR_INVALID, "base_url",
-                           "The base_url of the provider '%.*s' must begin with http:// or https://.",
-                           STR_ARG(p->name));
+                           "The base_url of the provider '%.*s' must begin with %shttp:// or https://.",
+                           STR_ARG(p->name), socket ? "ws://, wss://, " : "");
 }
 
 static enum err check_engine(const struct config *c, const struct config_engine *engine, struct error *e)

@@ -4,6 +4,7 @@
 static const struct provider_driver *const drivers[] = {
     &openai_driver,
     &llama_driver,
+    &realtime_driver,
     &scripted_driver,
 };
 enum { DRIVER_COUNT = sizeof drivers / sizeof(void *) };

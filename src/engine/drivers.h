@@ -6,6 +6,7 @@
 
 extern const struct provider_driver openai_driver;   /* openai.c */
 extern const struct provider_driver llama_driver;    /* llama.c */
+extern const struct provider_driver realtime_driver; /* realtime.c */
 extern const struct provider_driver scripted_driver; /* scripted.c */
 
 #endif

@@ -70,5 +70,7 @@ void engine_meter_end(struct engine_meter *m, const struct gen_end *end)
     atomic_fetch_add(&m->ended[end->code], 1);
     atomic_fetch_add(&m->prompt_tokens, end->usage.prompt_tokens);
     atomic_fetch_add(&m->completion_tokens, end->usage.completion_tokens);
+    atomic_fetch_add(&m->prompt_audio_tokens, end->usage.prompt_audio_tokens);
+    atomic_fetch_add(&m->completion_audio_tokens, end->usage.completion_audio_tokens);
     atomic_fetch_sub(&m->in_flight, 1);
 }

@@ -25,6 +25,7 @@ struct engine_meter {
     char name[METER_NAME];
     _Atomic uint64_t started, ended[GEN_CODE_COUNT], fallbacks;
     _Atomic uint64_t prompt_tokens, completion_tokens;
+    _Atomic uint64_t prompt_audio_tokens, completion_audio_tokens;               /* parts of those two */
     _Atomic uint64_t first_us_sum, first_count, first_bucket[METER_BUCKETS + 1]; /* not cumulative */
     _Atomic int64_t in_flight;
 };

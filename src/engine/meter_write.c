@@ -37,6 +37,13 @@ static void write_calls(struct buf *b)
                    "eidolon_engine_tokens_total{engine=\"%s\",kind=\"prompt\"} %" PRIu64 "\n"
                    "eidolon_engine_tokens_total{engine=\"%s\",kind=\"completion\"} %" PRIu64 "\n",
                    m->name, atomic_load(&m->prompt_tokens), m->name, atomic_load(&m->completion_tokens));
+    head(b, "engine_audio_tokens_total", "counter", "Those of them that were sound, heard and spoken.");
+    for (struct engine_meter *m = engine_meters(); m; m = m->next)
+        buf_printf(b,
+                   "eidolon_engine_audio_tokens_total{engine=\"%s\",kind=\"prompt\"} %" PRIu64 "\n"
+                   "eidolon_engine_audio_tokens_total{engine=\"%s\",kind=\"completion\"} %" PRIu64 "\n",
+                   m->name, atomic_load(&m->prompt_audio_tokens), m->name,
+                   atomic_load(&m->completion_audio_tokens));
 }
 
 static void write_first_output(struct buf *b)

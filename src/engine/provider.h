@@ -122,6 +122,7 @@ struct gen_usage {
     bool known;
     uint64_t prompt_tokens, completion_tokens;
     uint64_t cached_tokens, reasoning_tokens; /* parts of the two above */
+    uint64_t prompt_audio_tokens, completion_audio_tokens; /* likewise: of engines that hear and speak */
 };
 
 enum { GEN_SENTENCE = 384 };

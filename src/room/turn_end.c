@@ -99,6 +99,10 @@ static void write_usage(struct jw *w, const struct gen_usage *usage)
     jw_kv_u64(w, "prompt_tokens", usage->prompt_tokens);
     jw_kv_u64(w, "completion_tokens", usage->completion_tokens);
     jw_kv_u64(w, "total_tokens", usage->prompt_tokens + usage->completion_tokens);
+    if (usage->prompt_audio_tokens || usage->completion_audio_tokens) {
+        jw_kv_u64(w, "prompt_audio_tokens", usage->prompt_audio_tokens);
+        jw_kv_u64(w, "completion_audio_tokens", usage->completion_audio_tokens);
+    }
     jw_end_object(w);
 }
 
