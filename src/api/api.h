@@ -18,10 +18,11 @@
 struct api;
 struct engines;
 struct llama;
-struct workers;  /* loop/workers.h */
-struct settings; /* api/settings.h */
-struct voices;   /* voice/speech.h */
-struct ear;      /* voice/ear.h */
+struct workers;   /* loop/workers.h */
+struct settings;  /* api/settings.h */
+struct voices;    /* voice/speech.h */
+struct ear;       /* voice/ear.h */
+struct listening; /* voice/listen.h */
 struct media_hub; /* media/hub.h */
 struct ears;     /* voice/ears.h */
 
@@ -41,6 +42,7 @@ struct api_parts {
     struct llama *llama; /* engine/llama.h */
     struct voices *voices;
     struct ear *ear;
+    struct listening *listening;
     struct media_hub *media;
     struct ears *ears;
     struct workers *workers;

@@ -8,6 +8,7 @@
  *   ws.c             opening, closing, dispatch, operations and their answers
  *   socket_rooms.c   join, leave, say, typing, cancel: events out
  *   socket_speech.c  a persona's voice: sound out; played, interrupt
+ *   mic.c            the microphone: sound in
  *
  * Everything runs on the loop of its socket. Private to src/api.
  */
@@ -50,7 +51,7 @@ struct socket_part {
     void (*left)(struct client *, struct id room);                /* also before the end */
     void (*closed)(struct client *); /* the socket is gone; the client goes after all were told */
 };
-extern const struct socket_part socket_rooms, socket_speech;
+extern const struct socket_part socket_rooms, socket_speech, socket_mic;
 
 /* ws.c: for parts. */
 void socket_send(struct client *client, struct buf *json) LOOP; /* a text frame */

@@ -2,7 +2,7 @@
  * A persona's voice on the socket: sound goes out as binary frames, and the client says how far it played it
  * and when the person stopped it; see socket.h, and docs/VOICE.md for the bytes.
  */
-#include "api/socket.h"
+#include "api/mic.h"
 
 unsigned socket_sound_wanted(const struct json *join)
 {
@@ -17,6 +17,7 @@ void socket_sound(struct sub *sub, const struct sub_sound *sound)
     on_loop();
     struct joined_room *room = CONTAINER(sub, struct joined_room, sub);
     ws_send_shared(room->client->ws, sound->frame, NULL);
+    mic_sound(room->client, sub->room, sound);
 }
 
 /* The operation of a message that names a turn; NULL: it was refused. */
@@ -44,8 +45,10 @@ static void played(struct client *client, const struct json *message, struct id 
 {
     on_loop();
     struct room_op *op = of_turn(client, ROOM_PLAYED, message, room);
-    if (op)
-        socket_submit(client, op);
+    if (!op)
+        return;
+    mic_played(client, room, op->turn, op->index, op->played_ms);
+    socket_submit(client, op);
 }
 
 static void interrupt(struct client *client, const struct json *message, struct id room)
@@ -55,6 +58,7 @@ static void interrupt(struct client *client, const struct json *message, struct 
     if (!op)
         return;
     ((struct socket_asked *)op->arg)->wants_ack = json_get(message, "id") != NULL;
+    mic_interrupted(client, room, op->turn);
     socket_submit(client, op);
 }
 

@@ -12,7 +12,7 @@
 
 enum { WS_PENDING_MAX = 256 /* operations of one client that may be under way */ };
 
-static const struct socket_part *const parts[] = {&socket_rooms, &socket_speech};
+static const struct socket_part *const parts[] = {&socket_rooms, &socket_speech, &socket_mic};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 /* ---- frames to the client */

@@ -127,6 +127,7 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     voices_configure(p->voices, options_config(p->options));
     p->ear = ear_new(p->loops);
     p->ears = ears_new(p->loops, &(struct asr_house){.ear = p->ear}, config);
+    p->listening = listening_new(p->loops, p->ears);
     if (err == ERR_OK)
         p->llama = llama_new(p->loops, p->workers, config);
     return err;
@@ -189,6 +190,7 @@ static void open_rooms(struct parts *p)
         .ear = p->ear,
         .media = p->media,
         .ears = p->ears,
+        .listening = p->listening,
         .workers = p->workers,
         .rooms = p->rooms,
         .settings = p->options->settings,
@@ -349,6 +351,7 @@ static void leave_voices(void *arg)
     on_loop();
     struct parts *p = arg;
     voices_stop(p->voices);
+    listening_stop(p->listening);
     ears_stop(p->ears);
     ear_stop(p->ear);
     media_hub_stop(p->media);
@@ -436,6 +439,8 @@ void parts_close(struct parts *p)
     arena_release(&p->https_arena);
     if (p->voices)
         voices_free(p->voices);
+    if (p->listening)
+        listening_free(p->listening);
     if (p->ears)
         ears_free(p->ears);
     if (p->ear)

@@ -17,6 +17,7 @@
 #include "persona/card_import.h"
 #include "store/index.h"
 #include "voice/ears.h"
+#include "voice/listen.h"
 #include "voice/speech.h"
 
 enum { LISTENERS_MAX = 32 };
@@ -40,6 +41,7 @@ struct parts {
     struct ear *ear;
     struct media_hub *media; /* media/hub.h */
     struct ears *ears;
+    struct listening *listening;
     struct rooms *rooms;
     struct api *api;
     struct net *net;

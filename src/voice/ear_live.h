@@ -20,12 +20,8 @@ enum {
     EAR_LIVE_LATE_MS = 20 * 1000, /* from the last sound to the transcript; later the child is ended */
 };
 
-extern const struct asr_driver asr_sphinx_live;
-
 /* Twice the cores, within 2..EAR_LIVE_CHILDREN_MAX. */
 unsigned ear_live_max(void);
-/* Starts a child that will be needed soon: a microphone was opened. */
-void ear_live_warm(struct asr *asr) LOOP;
 
 /* The hidden command `eidolon child hear`; does not return. */
 _Noreturn void ear_live_child_main(void);

@@ -114,7 +114,7 @@ static LOOP void talk_free(struct talk *t)
     free(t);
 }
 
-static LOOP void wake(struct listener *l, struct heard *heard)
+void listener_wake(struct listener *l, struct heard *heard)
 {
     struct str rest;
     heard->woken = true;
@@ -145,7 +145,7 @@ static LOOP void tell(struct talk *t)
         heard.samples = (const int16_t *)(const void *)t->sound.p;
         heard.sample_count = t->sound.n / sizeof(int16_t);
     }
-    wake(l, &heard);
+    listener_wake(l, &heard);
     atomic_fetch_add(str_empty(heard.text) ? &house->empty : &house->utterances, 1);
     l->events->utterance(l->arg, &heard);
 }
@@ -623,4 +623,9 @@ void listening_stats(const struct listening *house, struct listen_stats *out)
         out->end_ms[i] = atomic_load(&house->end_ms[i]);
         out->text_ms[i] = atomic_load(&house->text_ms[i]);
     }
+}
+
+int listening_detector_pid(const struct listening *house)
+{
+    return vad_host_pid(house->vad);
 }

@@ -98,6 +98,8 @@ enum err listener_feed_opus(struct listener *listener, struct str packet, struct
 void listener_commit(struct listener *listener) LOOP;
 /* Forgets what was said since the last turn; no utterance follows. */
 void listener_clear(struct listener *listener) LOOP;
+/* Looks for the wake phrase in a text that somebody else heard: sets text and woken, as in utterance(). */
+void listener_wake(struct listener *listener, struct heard *heard) LOOP;
 void listener_close(struct listener *listener) LOOP; /* no event follows */
 const char *listener_detector(const struct listener *listener) LOOP;
 uint32_t listener_fed_ms(const struct listener *listener) LOOP;
@@ -111,5 +113,6 @@ struct listen_stats {
     uint64_t text_count, text_ms_sum, text_ms[LISTEN_HISTOGRAM]; /* end of turn -> transcript */
 };
 void listening_stats(const struct listening *listening, struct listen_stats *out);
+int listening_detector_pid(const struct listening *listening); /* of its process, for tests; 0: none */
 
 #endif

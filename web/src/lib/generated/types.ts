@@ -1718,6 +1718,60 @@ export interface SocketInterrupt {
     id?: string | null;
 }
 
+/** To /ws: open or close this client's microphone in a room. Its sound follows as binary frames (docs/VOICE.md). */
+export interface SocketMic {
+    /** mic */
+    type: 'mic';
+    /** The room; it must be joined. */
+    room: string;
+    /** Whether; default true. */
+    on?: boolean;
+    /** Whether a turn ends by itself or by mic.commit. */
+    mode?: 'hands_free' | 'push_to_talk' | null;
+    /** What its frames hold; default pcm. */
+    codec?: 'pcm' | 'opus' | null;
+    /** Samples a second of pcm; default 16000. */
+    rate?: number | null;
+    /** Only what follows this phrase is a message; true: ear.wake_phrase. */
+    wake?: boolean | string | null;
+    /** What is spoken, as en. */
+    language?: string | null;
+    /** Who writes the text; the browser's comes by mic.text. */
+    recogniser?: 'server' | 'browser' | null;
+    /** The client's own id, for an error. */
+    id?: string | null;
+}
+
+/** To /ws: the turn is over, as push to talk says it. */
+export interface SocketMicCommit {
+    /** mic.commit */
+    type: 'mic.commit';
+    /** The room. */
+    room: string;
+}
+
+/** To /ws: forget what was said since the last turn. */
+export interface SocketMicDiscard {
+    /** mic.discard */
+    type: 'mic.discard';
+    /** The room. */
+    room: string;
+}
+
+/** To /ws: what the browser's own recogniser understood. */
+export interface SocketMicText {
+    /** mic.text */
+    type: 'mic.text';
+    /** The room. */
+    room: string;
+    /** All of the utterance so far. */
+    text: string;
+    /** It is over. */
+    final?: boolean;
+    /** How sure. */
+    confidence?: number | null;
+}
+
 /** To /ws: follow a room no longer. */
 export interface SocketLeave {
     /** leave */
