@@ -41,6 +41,7 @@ struct api_parts {
     struct engines *engines;
     struct llama *llama; /* engine/llama.h */
     struct voices *voices;
+    struct speech_cache *spoken; /* voice/cache.h; or NULL */
     struct ear *ear;
     struct listening *listening;
     struct media_hub *media;

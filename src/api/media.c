@@ -272,7 +272,7 @@ static void send_file(struct call *call, struct media_deed *deed)
 
 void handle_media_file(struct call *call)
 {
-    struct media_deed *deed = media_call_on(call, send_file);
+    struct media_deed *deed = media_blob_answer(call) ? NULL : media_call_on(call, send_file);
     if (deed)
         media_get(hub_of(call), deed);
 }

@@ -26,6 +26,10 @@ void media_send(struct call *call, const struct media *m, int status) LOOP;
 /* Sends a blob as a file with ranges. */
 void media_send_blob(struct call *call, const struct blob_hash *hash, const char *type, struct str name) LOOP;
 
+/* media_blob.c: what an event names by its hash (the sound of a sentence, its words and mouth shapes): true
+ * where the path has one, and then it is answered. */
+bool media_blob_answer(struct call *call) LOOP;
+
 /* Whether a transcription of it runs, and how far it is. Any thread. */
 bool media_is_transcribing(struct id media, double *progress);
 

@@ -9,6 +9,7 @@
 #include "engine/llama.h"
 #include "engine/meter.h"
 #include "memory/memory.h"
+#include "voice/cache.h"
 #include "voice/meter.h"
 
 #include <stdio.h>
@@ -175,10 +176,43 @@ static void write_process(struct buf *b, const struct api *api)
     value(b, "build_info", "{version=\"" EIDOLON_VERSION "\"}", 1);
 }
 
+static void write_voice(struct buf *b, const struct api *api)
+{
+    static const char *const docs[VOICE_STEPS] = {
+        "From the last sound of a person to their end of turn.",
+        "From the last sound of a person to their words.",
+        "From the last sound of a person, or the text that came in, to the first piece of a spoken answer.",
+        "From there to the first sentence to speak.",
+        "From there to the first mouth shape.",
+        "From there to the first sound.",
+    };
+    char name[64];
+    struct room_stats s;
+    rooms_stats(api->parts.rooms, &s);
+    for (unsigned i = 0; i < VOICE_STEPS; i++) {
+        snprintf(name, sizeof name, "voice_%s_seconds", voice_step_names[i]);
+        head(b, name, "histogram", docs[i]);
+        histogram(b, name, "", s.voice_us[i], ROOM_HISTOGRAM, s.voice_count[i], s.voice_us_sum[i]);
+    }
+    single(b, "voice_sentences_total", "counter", "Sentences spoken in rooms.", (double)s.voice_sentences);
+    single(b, "voice_frames_total", "counter", "Frames of sound, each made once for all its listeners.",
+           (double)s.voice_frames);
+    single(b, "voice_interrupted_total", "counter", "Speeches that were stopped.", (double)s.voice_stopped);
+    struct speech_cache_stats cache = {0};
+    if (api->parts.spoken)
+        speech_cache_stats(api->parts.spoken, &cache);
+    head(b, "voice_utterances_total", "counter", "Utterances spoken by a voice, or kept from before.");
+    value(b, "voice_utterances_total", "{from=\"voice\"}", (double)cache.made);
+    value(b, "voice_utterances_total", "{from=\"cache\"}", (double)cache.hits);
+    single(b, "voice_cache_bytes", "gauge", "Size of the speech cache.", (double)cache.bytes);
+    single(b, "voice_failed_total", "counter", "Speeches that failed.", (double)s.voice_failed);
+}
+
 void handle_metrics_get(struct call *call)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
     write_rooms(&b, call->api);
+    write_voice(&b, call->api);
     write_net(&b, call->api);
     write_store(&b, call->api);
     write_loops(&b, call->api);

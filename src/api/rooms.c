@@ -74,7 +74,7 @@ void handle_rooms_page(struct call *call)
 /* ---- open */
 
 /* Fields that lie in the room's settings: room/settings.c keeps them as they are sent. */
-static const char *const settings[] = {"lorebooks", "profile"};
+static const char *const settings[] = {"lorebooks", "profile", "voice"};
 
 static void take_settings(struct call *call, struct room_op *op, bool all)
 {

@@ -10,6 +10,7 @@
 #include "media/hub.h"
 #include "net/ws_client.h"
 #include "persona/house.h"
+#include "voice/cache.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -124,6 +125,8 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     if (err == ERR_OK)
         err = engines_new(p->loops, config, &p->engines, e);
     p->voices = voices_new(p->workers);
+    p->spoken = speech_cache_new(folder, options_config(p->options)->voice.cache_size);
+    voices_set_cache(p->voices, p->spoken);
     voices_configure(p->voices, options_config(p->options));
     p->ear = ear_new(p->loops);
     p->ears = ears_new(p->loops, &(struct asr_house){.ear = p->ear}, config);
@@ -155,6 +158,7 @@ static void settings_changed(void *arg, const struct config *now)
     engines_replace(p->engines, now);
     voices_configure(p->voices, now);
     ears_replace(p->ears, now);
+    speech_cache_set_max(p->spoken, now->voice.cache_size);
     llama_set_config(p->llama, now);
     rooms_set_config(p->rooms, now);
     media_hub_set_config(p->media, now);
@@ -186,6 +190,7 @@ static void open_rooms(struct parts *p)
         .memory = p->memory,
         .engines = p->engines,
         .llama = p->llama,
+        .spoken = p->spoken,
         .voices = p->voices,
         .ear = p->ear,
         .media = p->media,
@@ -443,6 +448,7 @@ void parts_close(struct parts *p)
         listening_free(p->listening);
     if (p->ears)
         ears_free(p->ears);
+    speech_cache_free(p->spoken);
     if (p->ear)
         ear_free(p->ear);
     media_hub_free(p->media);

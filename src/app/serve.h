@@ -38,6 +38,7 @@ struct parts {
     struct engines *engines;
     struct llama *llama;
     struct voices *voices;
+    struct speech_cache *spoken;
     struct ear *ear;
     struct media_hub *media; /* media/hub.h */
     struct ears *ears;

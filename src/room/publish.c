@@ -72,6 +72,7 @@ void room_publish_sound(struct room *room, const struct sub_sound *sound)
         return;
     struct sub_sound made = *sound;
     made.frame = rooms->deps.encode_sound(room->id, sound);
+    count_voice_of(rooms, VOICE_FRAMES);
     for (unsigned l = 0; l < loops_count(rooms->deps.loops); l++) {
         if (mask & 1ull << l)
             loop_post(rooms->homes[l].loop, &sound_delivery_new(&rooms->homes[l], room->id, &made)->msg);

@@ -193,7 +193,7 @@ static void on_end(void *arg, enum err err, const struct error *e)
 }
 
 /* The voice as this sentence is said in this mood. */
-static void colour(const struct speaking *s, struct str text, struct voice *voice)
+static void colour(const struct speaking *s, struct str text, struct speech_request *request)
 {
     struct affect said;
     affect_read(text, &said);
@@ -204,9 +204,10 @@ static void colour(const struct speaking *s, struct str text, struct voice *voic
                               .dominance = mood.dominance,
                               .close = s->close};
     struct tts_prosody feeling = emotion_prosody(&emotion);
-    voice->prosody.rate *= feeling.rate;
-    voice->prosody.pitch *= feeling.pitch;
-    voice->prosody.volume *= feeling.volume;
+    request->voice.prosody.rate *= feeling.rate;
+    request->voice.prosody.pitch *= feeling.pitch;
+    request->voice.prosody.volume *= feeling.volume;
+    request->emotion = (struct tts_emotion){emotion.label, emotion.valence, emotion.arousal};
 }
 
 static LOOP void begin(struct utter *u)
@@ -214,7 +215,7 @@ static LOOP void begin(struct utter *u)
     static const struct tts_emit emit = {on_format, on_words, on_visemes, on_sound, on_end};
     struct speaking *s = u->speaking;
     struct speech_request request = {.text = u->say, .voice = s->voice, .whole = true};
-    colour(s, u->text, &request.voice);
+    colour(s, u->text, &request);
     u->begun = true;
     u->sound.max = SIZE_MAX / 2; /* bounded by the sentence */
     u->speech = speech_start(voices_here(s->room->home->rooms->deps.voices), &request, &emit, u, &u->error);

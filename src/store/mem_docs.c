@@ -257,6 +257,13 @@ enum err mem_blob_names(struct driver_db *db, struct store_op *op, struct error 
         for (const struct mem_version *v = db->docs[i]->versions; v; v = v->older)
             blob_set_add_text(&set, v->v.data);
     }
+    for (size_t i = 0; i < db->log_count; i++) {
+        const struct mem_event *event = db->log[i];
+        if (event && (str_eq(event->row.kind, STR("speech")) ||
+                      (str_eq(event->row.kind, STR("message")) &&
+                       str_find(event->row.data, STR("\"media\"")) != SIZE_MAX)))
+            blob_set_add_text(&set, event->row.data);
+    }
     blob_set_move(&set, &op->arena, &p->hashes, &p->count);
     return ERR_OK;
 }

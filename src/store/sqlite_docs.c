@@ -267,13 +267,16 @@ enum err sqlite_docs_list(struct driver_session *s, struct store_op *op, struct 
 enum err sqlite_blob_names(struct driver_session *s, struct store_op *op, struct error *e)
 {
     struct store_blob_names *p = (struct store_blob_names *)op;
+    static const enum sql sources[] = {SQL_DOCS_DATA, SQL_EVENTS_MEDIA};
     struct blob_set set = {0};
-    struct query q = query(&s->c, SQL_DOCS_DATA);
     (void)e;
-    while (query_row(&q))
-        blob_set_add_text(
-            &set, str_of((const char *)sqlite3_column_blob(q.s, 0), (size_t)sqlite3_column_bytes(q.s, 0)));
-    query_end(&q);
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        struct query q = query(&s->c, sources[i]);
+        while (query_row(&q))
+            blob_set_add_text(&set, str_of((const char *)sqlite3_column_blob(q.s, 0),
+                                           (size_t)sqlite3_column_bytes(q.s, 0)));
+        query_end(&q);
+    }
     blob_set_move(&set, &op->arena, &p->hashes, &p->count);
     return ERR_OK;
 }

@@ -395,8 +395,8 @@ struct store_purge {
     uint64_t removed;
 };
 
-/* Which blobs documents name: every run of 64 hexadecimal digits in any document, also the deleted ones, and
- * in their earlier versions. */
+/* Which blobs are named: every run of 64 hexadecimal digits in any document, also the deleted ones, in their
+ * earlier versions, and in the events that name media (speech, and messages with media). */
 struct store_blob_names {
     struct store_op op;
     struct blob_hash *hashes; /* results, sorted, with repetitions */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/nearest.h"
+#include "voice/cache.h"
 #include "voice/meter.h"
 #include "voice/remote.h"
 #include "voice/resample.h"
@@ -72,6 +73,7 @@ struct chain {
     struct loop *loop;
     struct workers *workers;
     const _Atomic(const struct config *) *config;
+    struct speech_cache *cache; /* or NULL */
     struct mouths *set;
     struct run *runs;
     uint64_t last_id;
@@ -163,6 +165,11 @@ struct chain *chain_new(struct loop *loop, struct workers *workers,
     struct chain *chain = heap_alloc(sizeof *chain);
     *chain = (struct chain){.loop = loop, .workers = workers, .config = config};
     return chain;
+}
+
+void chain_set_cache(struct chain *chain, struct speech_cache *cache)
+{
+    chain->cache = cache;
 }
 
 /* ---- a run's memory ---- */
@@ -452,10 +459,22 @@ static struct str voice_of(const struct run *run, const struct mouth *m)
     return str_c(flites[h % 4]);
 }
 
+/* With the cache before it, under all that its sound comes from. */
+static LOOP enum err open_mouth(const struct chain *chain, struct mouth *m, struct error *e)
+{
+    enum err err = m->driver->open(chain->loop, chain->workers, &m->settings, &m->tts, e);
+    CLEANUP_BUF struct buf source = BUF_INIT;
+    buf_printf(&source, "%s\n%.*s\n%.*s\n%.*s", m->driver->name, STR_ARG(m->settings.base_url),
+               STR_ARG(m->settings.model), STR_ARG(m->settings.language));
+    if (err == ERR_OK)
+        m->tts = tts_cached(m->tts, buf_str(&source), chain->cache, chain->workers);
+    return err;
+}
+
 static LOOP bool start_at(struct run *run, struct mouth *m, struct error *e)
 {
     uint64_t wait_ms;
-    if (!m->tts && m->driver->open(run->chain->loop, run->chain->workers, &m->settings, &m->tts, e) != ERR_OK)
+    if (!m->tts && open_mouth(run->chain, m, e) != ERR_OK)
         return false;
     run->attempt_us = clock_mono_us();
     if (!breaker_allow(&m->meter->breaker, run->attempt_us, &run->probe, &wait_ms) && !run->request.alone) {
@@ -476,7 +495,7 @@ static LOOP bool start_at(struct run *run, struct mouth *m, struct error *e)
     run->resample = NULL;
     run->open = true;
     atomic_fetch_add(&m->meter->started, 1);
-    run->tts_id = m->driver->start(m->tts, &request, &emit, run, e);
+    run->tts_id = m->tts->driver->start(m->tts, &request, &emit, run, e);
     if (run->tts_id)
         return true;
     run->open = false;
@@ -564,7 +583,7 @@ static LOOP void cancel(struct run *run)
 {
     struct mouth *m = run->order[run->at];
     if (run->tts_id)
-        m->driver->cancel(m->tts, run->tts_id);
+        m->tts->driver->cancel(m->tts, run->tts_id);
     close_attempt(run, ERR_OK, NULL, true);
     unlink_run(run);
     run->over = true;

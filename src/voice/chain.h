@@ -25,10 +25,13 @@
 enum { CHAIN_MAX = 12 };
 
 struct chain;
+struct speech_cache; /* voice/cache.h */
 /* `config` is read at every start; what it points to lives as long as the process, or is NULL: flite alone.
  */
 struct chain *chain_new(struct loop *loop, struct workers *workers,
                         const _Atomic(const struct config *) *config) LOOP;
+/* What is spoken is kept there, and what is kept is not spoken again; before the first start. */
+void chain_set_cache(struct chain *chain, struct speech_cache *cache) LOOP;
 /* What still speaks falls silent, without a word. Not from inside an emit function. */
 void chain_free(struct chain *chain) LOOP;
 

@@ -64,6 +64,7 @@ struct voices {
     struct workers *workers;
     _Atomic(const struct config *) config;
     struct speakers *of[LOOPS_MAX];
+    struct speech_cache *cache;
 };
 
 struct voices *voices_new(struct workers *workers)
@@ -78,6 +79,11 @@ void voices_configure(struct voices *v, const struct config *config)
     atomic_store_explicit(&v->config, config, memory_order_release);
 }
 
+void voices_set_cache(struct voices *v, struct speech_cache *cache)
+{
+    v->cache = cache;
+}
+
 struct speakers *voices_here(struct voices *v)
 {
     struct speakers **here = &v->of[loop_index(loop_self())];
@@ -85,6 +91,7 @@ struct speakers *voices_here(struct voices *v)
         *here = heap_alloc(sizeof **here);
         **here =
             (struct speakers){.loop = loop_self(), .chain = chain_new(loop_self(), v->workers, &v->config)};
+        chain_set_cache((*here)->chain, v->cache);
     }
     return *here;
 }

@@ -27,12 +27,15 @@ enum {
 };
 
 struct speakers;
+struct speech_cache;
 /* All loops' speakers. */
 struct voices;
 struct voices *voices_new(struct workers *workers);
 /* The settings from now on (providers, voice.chain); they live as long as the process. Before it: flite
  * alone. */
 void voices_configure(struct voices *voices, const struct config *config);
+/* What is spoken is kept there (voice/cache.h); before the first use. */
+void voices_set_cache(struct voices *voices, struct speech_cache *cache);
 /* The calling loop's, opened at their first use. */
 struct speakers *voices_here(struct voices *voices) LOOP;
 /* What still speaks on this loop falls silent, without a word. */

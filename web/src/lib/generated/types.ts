@@ -414,6 +414,8 @@ export interface Room {
     lorebooks?: string[];
     /** The profile that the owner is in it; null: the default one. */
     profile?: string | null;
+    /** off: personas do not speak aloud in it, whoever listens. */
+    voice?: 'auto' | 'off';
     /** Which of its persona's greetings it began with; 0: the usual one. */
     greeting?: number;
     /** The number of its last event. */
@@ -444,6 +446,8 @@ export interface RoomCreate {
     lorebooks?: string[];
     /** The profile that the owner is in it; null: the default one. */
     profile?: string | null;
+    /** auto: personas speak aloud when somebody listens. */
+    voice?: 'auto' | 'off' | null;
     /** Which greeting it begins with: 0 is the persona's greeting, the others are its greetings. With several personas, which of the group-only greetings. */
     greeting?: number | 'random';
 }
@@ -458,6 +462,8 @@ export interface RoomUpdate {
     lorebooks?: string[];
     /** The profile that the owner is in it from here on; null: the default one. */
     profile?: string | null;
+    /** auto: personas speak aloud when somebody listens. */
+    voice?: 'auto' | 'off' | null;
 }
 
 /** Which greeting a room is to begin with. */
