@@ -6,6 +6,7 @@
  * the loop drops those of an utterance that is over. flite's voices hold no state of an utterance: workers
  * share them (measured: four threads on one voice give identical segments).
  */
+#include "voice/flite_voice.h"
 #include "voice/tts.h"
 
 #include <flite/flite.h>
@@ -40,6 +41,12 @@ static void load(void)
     loaded[1] = register_cmu_us_rms(NULL);
     loaded[2] = register_cmu_us_awb(NULL);
     loaded[3] = register_cmu_us_kal16(NULL);
+}
+
+struct cst_voice_struct *flite_quickest(void)
+{
+    pthread_once(&once, load);
+    return loaded[3];
 }
 
 struct flite {

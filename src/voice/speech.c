@@ -7,10 +7,12 @@
 #include "voice/speech.h"
 
 #include "voice/chain.h"
+#include "voice/phone_plan.h"
 #include "voice/resample.h"
 #include "voice/sentence.h"
 #include "voice/speakable.h"
 #include "voice/ssml.h"
+#include "voice/viseme_estimate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +30,22 @@ struct part {
     uint32_t from_ms;             /* where it begins in the whole */
     bool placed;                  /* ... is known */
     struct buf sound;
+    size_t seen;             /* bytes of it that the mouth was fed */
+    bool shaped;             /* the voice tells its mouth shapes itself */
+    bool worded;             /* and its words */
+    struct reading *reading; /* where it does not: how the text is read, once a worker has done it */
+    struct mouth *mouth;
     enum err err;
     struct error error;
+};
+
+/* A text read by a worker for its phones; it outlives the part where that is dropped. */
+struct reading {
+    struct job job;
+    struct part *part; /* NULL: dropped */
+    struct str text, language;
+    struct phone_plan plan;
+    bool ready;
 };
 
 struct speech {
@@ -56,6 +72,7 @@ struct speech {
 
 struct speakers {
     struct loop *loop;
+    struct workers *workers;
     struct chain *chain;
     struct speech *first;
 };
@@ -89,8 +106,9 @@ struct speakers *voices_here(struct voices *v)
     struct speakers **here = &v->of[loop_index(loop_self())];
     if (!*here) {
         *here = heap_alloc(sizeof **here);
-        **here =
-            (struct speakers){.loop = loop_self(), .chain = chain_new(loop_self(), v->workers, &v->config)};
+        **here = (struct speakers){.loop = loop_self(),
+                                   .workers = v->workers,
+                                   .chain = chain_new(loop_self(), v->workers, &v->config)};
         chain_set_cache((*here)->chain, v->cache);
     }
     return *here;
@@ -253,6 +271,113 @@ static LOOP void hand_pause(struct speech *s, uint32_t ms)
     }
 }
 
+/* ---- a mouth for voices that tell of none ---- */
+static void reading_free(struct reading *r)
+{
+    arena_release(&r->job.arena);
+    free((char *)r->text.p);
+    free((char *)r->language.p);
+    free(r);
+}
+
+static LOOP void advance(struct speech *s);
+static LOOP bool has_turn(const struct part *p);
+
+static void read_text(struct job *job)
+{
+    on_worker();
+    struct reading *r = CONTAINER(job, struct reading, job);
+    phone_plan_read(&job->arena, r->text, r->language, &r->plan);
+}
+
+static void text_read(struct job *job)
+{
+    on_loop();
+    struct reading *r = CONTAINER(job, struct reading, job);
+    r->ready = true;
+    if (!r->part)
+        reading_free(r);
+    else if (has_turn(r->part))
+        advance(r->part->speech);
+}
+
+static LOOP void begin_reading(struct speech *s, struct part *p)
+{
+    struct reading *r = p->reading = heap_alloc(sizeof *r);
+    r->part = p;
+    r->text = heap_str(p->say.text);
+    r->language = heap_str(s->language);
+    r->job.home = s->speakers->loop;
+    r->job.run = read_text;
+    r->job.done = text_read;
+    workers_submit(s->speakers->workers, &r->job);
+}
+
+static void drop_mouth(struct part *p)
+{
+    mouth_free(p->mouth);
+    p->mouth = NULL;
+    if (p->reading && p->reading->ready)
+        reading_free(p->reading);
+    else if (p->reading)
+        p->reading->part = NULL;
+    p->reading = NULL;
+}
+
+static void add_keys(struct part *p, const struct viseme_key *keys, size_t count)
+{
+    struct viseme_key *all = arena_array(&p->arena, struct viseme_key, p->key_count + count);
+    if (p->key_count)
+        memcpy(all, p->keys, p->key_count * sizeof *all);
+    if (count)
+        memcpy(all + p->key_count, keys, count * sizeof *keys);
+    p->keys = all;
+    p->key_count += count;
+}
+
+static void add_words(struct part *p, const struct tts_word *words, size_t count)
+{
+    struct tts_word *all = arena_array(&p->arena, struct tts_word, p->word_count + count);
+    if (p->word_count)
+        memcpy(all, p->words, p->word_count * sizeof *all);
+    for (size_t i = 0; i < count; i++) {
+        all[p->word_count] = words[i];
+        all[p->word_count++].text = arena_str(&p->arena, words[i].text);
+    }
+    p->words = all;
+}
+
+/* Keys for the sound that waits. False: it has to wait for them; more comes soon, or the worker is reading.
+ */
+static LOOP bool shape_mouth(struct speech *s, struct part *p)
+{
+    if (p->shaped || p->err || !s->emit->visemes || !(p->sound.n || (p->made && p->mouth)))
+        return true;
+    if (!p->reading)
+        begin_reading(s, p);
+    if (!p->reading->ready)
+        return false;
+    if (!p->mouth) {
+        p->mouth = mouth_new(&p->reading->plan, p->rate, p->say.prosody.rate * s->voice.prosody.rate);
+        mouth_words(p->mouth, p->words, p->word_count);
+    }
+    mouth_feed(p->mouth, (const int16_t *)(const void *)(p->sound.p + p->seen),
+               (p->sound.n - p->seen) / sizeof(int16_t));
+    p->seen = p->sound.n;
+    if (!p->made && mouth_waiting_ms(p->mouth) < MOUTH_STEP_MS)
+        return false;
+    struct arena a = ARENA_INIT;
+    struct tts_word *words;
+    size_t count, word_count;
+    struct viseme_key *keys = mouth_keys(p->mouth, &a, p->made, &count, &words, &word_count);
+    add_keys(p, keys, count);
+    if (!p->worded)
+        add_words(p, words, word_count);
+    p->seen = 0;
+    arena_release(&a);
+    return true;
+}
+
 static void speech_free(struct speech *s)
 {
     for (struct speech **at = &s->speakers->first; *at; at = &(*at)->next) {
@@ -262,6 +387,7 @@ static void speech_free(struct speech *s)
         }
     }
     for (size_t i = 0; i < s->count; i++) {
+        drop_mouth(&s->parts[i]);
         arena_release(&s->parts[i].arena);
         buf_release(&s->parts[i].sound);
     }
@@ -285,7 +411,7 @@ static LOOP void finish(struct speech *s, enum err err, const struct error *e)
 }
 
 /* Everything that is ready and whose turn it is. The listener may cancel in any emit function. */
-static LOOP void advance(struct speech *s)
+static void advance(struct speech *s)
 {
     s->emitting = true;
     while (!s->over && s->heard < s->count) {
@@ -298,6 +424,8 @@ static LOOP void advance(struct speech *s)
             s->heard++;
             continue;
         }
+        if (!shape_mouth(s, p))
+            break;
         hand_format(s, p->rate);
         if (!s->over)
             hand_timing(s, p);
@@ -310,6 +438,7 @@ static LOOP void advance(struct speech *s)
             break;
         }
         s->heard++;
+        drop_mouth(p);
         arena_release(&p->arena);
         buf_release(&p->sound);
         begin_parts(s);
@@ -335,30 +464,21 @@ static void part_words(void *arg, const struct tts_word *words, size_t count)
 {
     on_loop();
     struct part *p = arg;
-    struct tts_word *all = arena_array(&p->arena, struct tts_word, p->word_count + count);
-    if (p->word_count)
-        memcpy(all, p->words, p->word_count * sizeof *all);
-    for (size_t i = 0; i < count; i++) {
-        all[p->word_count] = words[i];
-        all[p->word_count++].text = arena_str(&p->arena, words[i].text);
-    }
-    p->words = all;
+    add_words(p, words, count);
+    p->worded = p->worded || count;
+    if (p->mouth)
+        mouth_words(p->mouth, words, count);
 }
 
 static void part_visemes(void *arg, const struct viseme_key *keys, size_t count)
 {
     on_loop();
     struct part *p = arg;
-    struct viseme_key *all = arena_array(&p->arena, struct viseme_key, p->key_count + count);
-    if (p->key_count)
-        memcpy(all, p->keys, p->key_count * sizeof *all);
-    if (count)
-        memcpy(all + p->key_count, keys, count * sizeof *keys);
-    p->keys = all;
-    p->key_count += count;
+    add_keys(p, keys, count);
+    p->shaped = true;
 }
 
-static LOOP bool has_turn(const struct part *p)
+static bool has_turn(const struct part *p)
 {
     return p == &p->speech->parts[p->speech->heard];
 }

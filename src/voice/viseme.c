@@ -81,11 +81,11 @@ static size_t shapes_of(const struct phone *phones, size_t count, struct shape *
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        enum viseme then, first = viseme_of_phone(phones[i].name, &then);
+        enum viseme then, after, first = viseme_of_phone(phones[i].name, &then);
         double from = phones[i].from_s * 1000, to = phones[i].to_s * 1000;
         /* The same shape twice in a row is one longer shape: lips that are together stay together. */
-        while (then == first && i + 1 < count && viseme_of_phone(phones[i + 1].name, &then) == first &&
-               then == first)
+        while (then == first && i + 1 < count && viseme_of_phone(phones[i + 1].name, &after) == first &&
+               after == first)
             to = phones[++i].to_s * 1000;
         double middle = then == first ? to : from + (to - from) * FIRST_OF_TWO;
         add_shape(out, &n, first, from, middle);
@@ -119,7 +119,7 @@ static void weigh(const struct shape *list, size_t n, size_t near, double at, do
     double for_open = open > left ? left / open : 1;
     for (int v = 1; v < VISEME_COUNT; v++)
         w[v] *= closes[v] ? for_closed : for_open;
-    w[VISEME_SIL] = 1 - closed * for_closed - open * for_open;
+    w[VISEME_SIL] = fmax(0, 1 - closed * for_closed - open * for_open); /* no -1e-17 */
 }
 
 struct moment {
