@@ -249,6 +249,8 @@ class App {
     }
 
     notify(text: string, tone: Notice['tone'] = 'plain', action?: Notice['action']): void {
+        /* Said once is enough. */
+        this.notices = this.notices.filter((notice) => notice.text !== text);
         const id = this.nextNotice++;
         this.notices = [...this.notices.slice(-2), { id, text, tone, action }];
         setTimeout(() => this.dismiss(id), action ? NOTICE_WITH_ACTION_MS : NOTICE_MS);

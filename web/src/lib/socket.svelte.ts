@@ -60,6 +60,8 @@ export class Connection {
     /* Whoever plays, and whoever has the microphone, put themselves here. */
     onSound: (data: ArrayBuffer) => void = () => {};
     onVoice: (message: VoiceMessage) => void = () => {};
+    /* A request of theirs was refused; true where it was theirs. */
+    onRefused: (id: string, message: string) => boolean = () => false;
     onLost: () => void = () => {};
     onOpen: () => void = () => {};
 
@@ -229,6 +231,7 @@ export class Connection {
         } else if (frame.type === 'error') {
             const item = this.outbox.find((entry) => entry.id === frame.id);
             if (item) item.error = frame.error.message;
+            else if (frame.id && this.onRefused(frame.id, frame.error.message)) return;
             else this.lastError = frame.error.message;
         } else this.onVoice(frame);
     }

@@ -4,6 +4,7 @@
 //
 // Nothing is recorded before the person said yes to the explanation, nothing is sent while it is off or, when it is
 // held to talk, not held.
+import { freshId } from '../api';
 import { connection, type VoiceMessage } from '../socket.svelte';
 import { BrowserEar, hasBrowserEar } from './browser-ear';
 import { Capture, devices, type Device } from './capture';
@@ -36,10 +37,19 @@ class Microphone {
     private capture: Capture | null = null;
     private ear: BrowserEar | null = null;
     private wanted: string | null = null;
+    private who = '';
+    /* The id of the request that opened it at the server. */
+    private opened = '';
     private holding = false;
 
     constructor() {
         connection.onVoice = (message) => this.heard(message);
+        connection.onRefused = (id, message) => {
+            if (id !== this.opened) return false;
+            this.close(false);
+            this.note = message;
+            return true;
+        };
         connection.onOpen = () => this.on && this.announce();
         if (typeof navigator !== 'undefined') navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.refresh());
     }
@@ -58,8 +68,10 @@ class Microphone {
 
     /* ---- on and off ---- */
 
-    async open(room: string): Promise<void> {
+    /* `who` is whom one speaks to: by that name it wakes. */
+    async open(room: string, who = this.who): Promise<void> {
         this.wanted = room;
+        this.who = who;
         this.obstacle = hindered();
         if (this.obstacle) return;
         if (!prefs.now.explained && (await this.permission()) !== 'granted') {
@@ -119,8 +131,8 @@ class Microphone {
         if (this.pushToTalk && this.holding) this.press();
     }
 
-    close(): void {
-        if (this.room && this.state !== 'off') connection.voice({ type: 'mic', room: this.room, on: false });
+    close(tell = true): void {
+        if (tell && this.room && this.state !== 'off') connection.voice({ type: 'mic', room: this.room, on: false });
         this.capture?.close();
         this.ear?.stop();
         this.capture = null;
@@ -141,16 +153,18 @@ class Microphone {
     }
 
     private announce(): void {
-        const { mode, recogniser, wake, language } = prefs.now;
+        const { mode, recogniser, wake, wakePhrase, language } = prefs.now;
+        this.opened = freshId();
         connection.voice({
             type: 'mic',
+            id: this.opened,
             room: this.room,
             on: true,
             mode,
             codec: 'pcm',
             rate: RATE,
             recogniser: this.byBrowser ? recogniser : 'server',
-            ...(wake && mode === 'hands_free' && { wake }),
+            ...(wake && mode === 'hands_free' && { wake: wakePhrase || (this.who ? `hey ${this.who}` : true) }),
             ...(language && { language }),
         });
     }
@@ -196,7 +210,8 @@ class Microphone {
         if (message.type.startsWith('speech.')) speaker.command(message);
         if (message.room !== this.room) return;
         if (message.type === 'mic') {
-            if (message.state === 'off') return this.on ? this.close() : undefined;
+            /* Only ever an answer to our own closing. */
+            if (message.state === 'off') return;
             this.state = message.state;
             this.vad = message.vad ?? this.vad;
             speaker.duck(message.state === 'hearing');

@@ -15,6 +15,8 @@ const START = {
     recogniser: 'server' as Recogniser,
     /* Only what follows the wake phrase is meant for the persona. */
     wake: false,
+    /* Empty: "hey" and the persona's name. */
+    wakePhrase: '',
     language: '',
     /* The explanation before the first question of the browser was read. */
     explained: false,

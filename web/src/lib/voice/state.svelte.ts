@@ -11,17 +11,12 @@ interface State {
     speak?: Part[];
     hear?: Part[];
     vad?: string;
-    wake?: string | boolean | null;
     https?: { url: string; qr_svg_url?: string | null } | null;
 }
 
 class VoiceState {
     now = $state.raw<State | null>(null);
     private asked: Promise<void> | null = null;
-
-    get wake(): string {
-        return typeof this.now?.wake === 'string' ? this.now.wake : '';
-    }
 
     load(again = false): Promise<void> {
         if (again) this.asked = null;

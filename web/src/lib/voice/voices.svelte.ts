@@ -1,15 +1,7 @@
 // The voices there are (GET /api/voices), the providers that speak and hear, and how one tries a voice.
 import { get, request, type Options } from '../api';
+import type { VoiceInfo, VoiceList, VoiceUnreachable } from '../generated/types';
 import { speaker } from './speaker.svelte';
-
-export interface VoiceOfProvider {
-    provider: string;
-    name: string;
-    language?: string | null;
-    about?: string | null;
-    cloned?: boolean;
-    preview?: string | null;
-}
 
 export interface Tuning {
     provider: string;
@@ -20,7 +12,9 @@ export interface Tuning {
 }
 
 class Voices {
-    list = $state.raw<VoiceOfProvider[]>([]);
+    list = $state.raw<VoiceInfo[]>([]);
+    /* Providers that do not tell theirs now. */
+    unreachable = $state.raw<VoiceUnreachable[]>([]);
     problem = $state<string | null>(null);
     private asked: Promise<void> | null = null;
 
@@ -31,8 +25,9 @@ class Voices {
 
     private async fetch(): Promise<void> {
         try {
-            const answer = await get<VoiceOfProvider[] | { data: VoiceOfProvider[] }>('/api/voices');
-            this.list = Array.isArray(answer) ? answer : answer.data;
+            const answer = await get<VoiceList>('/api/voices');
+            this.list = answer.data;
+            this.unreachable = answer.unreachable;
             this.problem = null;
         } catch (cause) {
             this.asked = null;
