@@ -13,7 +13,8 @@ FUZZ_FLAGS := -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undef
 FUZZED := $(wildcard src/base/*.c src/loop/*.c src/net/*.c src/language/*.c src/chat/*.c) src/engine/openai_answer.c \
     src/engine/gen.c $(wildcard src/engine/scripted_*.c) \
     $(addprefix src/persona/card_,file.c png.c zip.c jpeg.c) \
-    $(wildcard src/persona/lore_*.c) $(addprefix src/persona/,macro.c tokens.c)
+    $(wildcard src/persona/lore_*.c) $(addprefix src/persona/,macro.c tokens.c) \
+    $(addprefix src/voice/,align.c json_stream.c sound_in.c)
 FUZZ_DATA := $(OUT)/obj/gen/share_files.o # the embedded rules; data only
 
 build/fuzz/obj/%.o: src/%.c

@@ -83,7 +83,7 @@ bool align_characters(struct aligner *a, const struct json *alignment, uint32_t 
             *count = 0;
             return broken(a);
         }
-        if (first && a->last_ms && from + a->base_ms + ALIGN_BACK_MS < a->last_ms)
+        if (first && a->last_ms && from + a->base_ms + ALIGN_ANEW_MS < a->last_ms)
             a->base_ms = heard_ms;
         first = false;
         if (!take_character(a, c->string, from + a->base_ms, to + a->base_ms, arena, *words, count)) {

@@ -15,7 +15,10 @@
 #include "base/json.h"
 #include "voice/tts.h"
 
-enum { ALIGN_BACK_MS = 250 /* how far a time may step back without being counted anew */ };
+enum {
+    ALIGN_BACK_MS = 250, /* how far a time may step back */
+    ALIGN_ANEW_MS = 60,  /* how far a piece's first may, before the piece is taken as counted from itself */
+};
 
 struct aligner {
     struct buf word;

@@ -314,6 +314,12 @@ static bool compressed(struct str type)
     return false;
 }
 
+static bool is_text(struct str type)
+{
+    return str_starts(type, STR("text/")) || str_starts(type, STR("application/json")) ||
+           str_starts(type, STR("application/problem"));
+}
+
 static void on_head(void *arg, const struct fetch_head *head)
 {
     on_loop();
@@ -326,6 +332,8 @@ static void on_head(void *arg, const struct fetch_head *head)
     unsigned rate = sound_in_type_rate(type);
     if (rate && c->ask.raw_rate)
         c->in.raw_rate = rate;
+    if (c->ask.form == REMOTE_SOUND && is_text(type))
+        c->in.raw_rate = 0; /* no page is played as noise */
     if (!good(c) || c->ask.form != REMOTE_SOUND || !compressed(type))
         return;
     remote_fault(&e, &c->r->endpoint, "malformed",
@@ -343,9 +351,10 @@ static void on_data(void *arg, struct str bytes)
     struct remote_call *c = arg;
     struct error e = {0};
     c->busy++;
+    /* Bytes of a document are progress too, once it sounds; before it, only sound is. */
+    if (c->began || c->kind != CALL_SPEAK)
+        c->last_us = clock_mono_us();
     if (!good(c) || c->ask.form == REMOTE_WHOLE) {
-        if (c->kind != CALL_SPEAK)
-            c->last_us = clock_mono_us();
         buf_add(&c->text, bytes);
     } else if (c->ask.form == REMOTE_SOUND) {
         take_sound(c, bytes);
@@ -366,11 +375,11 @@ static LOOP bool next_door(struct remote_call *c, struct error *e)
     unsigned doors = c->r->service->doors;
     bool closed = c->status == 404 || c->status == 405 || c->status == 422 || c->status == 501 ||
                   (c->status == 400 && doors > 1);
-    if (c->kind != CALL_SPEAK || c->began || !closed || c->doors_tried + 1 >= doors)
+    if (c->kind != CALL_SPEAK || c->began || !closed || doors < 2)
         return false;
-    c->doors_tried++;
-    c->r->door = (c->r->door + 1) % doors;
-    return attempt(c, e);
+    c->r->door = (c->ask.door + 1) % doors;
+    /* After the last door the first is the one to be tried again: none of them was the matter. */
+    return ++c->doors_tried < doors && attempt(c, e);
 }
 
 static LOOP void spoken(struct remote_call *c)

@@ -165,7 +165,7 @@ static enum err read_head(struct sound_in *in, struct str head, size_t *used, st
 
 static enum err start(struct sound_in *in, bool last, struct error *e)
 {
-    struct str head = buf_str(&in->held);
+    struct str head = str_sub(buf_str(&in->held), 0, SOUND_IN_SNIFF); /* whatever came with them */
     bool riff =
         str_starts(head, STR("RIFF")) && head.n >= RIFF_HEAD && str_eq(str_sub(head, 8, 4), STR("WAVE"));
     if (head.n < SOUND_IN_SNIFF && !last)
