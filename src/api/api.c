@@ -6,6 +6,7 @@
 #include "api/call.h"
 
 #include "api/auth.h"
+#include "api/realtime.h"
 #include "api/schema.h"
 #include "api/settings.h"
 #include "api/web.h"
@@ -156,6 +157,10 @@ static void head(struct http_req *req, void *arg)
         return;
     }
     bool unsafe = req->method > HTTP_HEAD || call->route->flags & ROUTE_SOCKET;
+    if (call->route->flags & ROUTE_OWN_AUTH) {
+        call->route->handle(call);
+        return;
+    }
     enum err err = auth_check(call_config(call), req, unsafe ? AUTH_UNSAFE : 0, &call->who, &e);
     if (err && !(call->route->flags & ROUTE_PUBLIC && err == ERR_UNAUTHORIZED)) {
         call_error(call, &e);
@@ -176,12 +181,14 @@ struct api *api_new(const struct api_parts *parts)
     api->http = (struct http_app){.arg = api, .head = head, .error_body = error_body_write};
     api->started_us = clock_mono_us();
     pairings_init(&api->pairings);
+    api->secrets = realtime_secrets_new();
     return api;
 }
 
 void api_free(struct api *api)
 {
     pairings_release(&api->pairings);
+    realtime_secrets_free(api->secrets);
     free(api);
 }
 

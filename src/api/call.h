@@ -25,6 +25,7 @@ struct api {
     struct net *net;
     uint64_t started_us;
     atomic_bool ready;
+    struct realtime_secrets *secrets; /* realtime.h */
     struct api_https https;
     struct pairings pairings;
 };

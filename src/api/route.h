@@ -27,14 +27,15 @@ enum route_body {
 };
 
 enum route_flags {
-    ROUTE_PUBLIC = 1 << 0,  /* no credential asked */
-    ROUTE_CREATES = 1 << 1, /* Idempotency-Key is honoured */
-    ROUTE_SSE = 1 << 2,     /* answers Accept: text/event-stream with a stream */
-    ROUTE_ETAG = 1 << 3,    /* ETag, If-Match and If-None-Match */
-    ROUTE_SOCKET = 1 << 4,  /* upgrades; the same origin rule as unsafe methods */
-    ROUTE_TEXT = 1 << 5,    /* answers text/plain */
-    ROUTE_MEDIA = 1 << 9, /* the body in a file may be as large as media.file_max */
-    ROUTE_FILE = 1 << 6,    /* the body may be as large as card.file_max, not `limit` */
+    ROUTE_PUBLIC = 1 << 0,    /* no credential asked */
+    ROUTE_CREATES = 1 << 1,   /* Idempotency-Key is honoured */
+    ROUTE_SSE = 1 << 2,       /* answers Accept: text/event-stream with a stream */
+    ROUTE_ETAG = 1 << 3,      /* ETag, If-Match and If-None-Match */
+    ROUTE_SOCKET = 1 << 4,    /* upgrades; the same origin rule as unsafe methods */
+    ROUTE_TEXT = 1 << 5,      /* answers text/plain */
+    ROUTE_MEDIA = 1 << 9,     /* the body in a file may be as large as media.file_max */
+    ROUTE_OWN_AUTH = 1 << 10, /* the handler asks who it is (realtime_secret.c); no body */
+    ROUTE_FILE = 1 << 6,      /* the body may be as large as card.file_max, not `limit` */
 };
 
 /* Around a card in a multipart body. */

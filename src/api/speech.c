@@ -11,6 +11,7 @@
 #include "voice/speech.h"
 #include "api/call.h"
 #include "api/openai.h"
+#include "api/voice_name.h"
 #include "base/base64.h"
 #include "base/utf8.h"
 #include "voice/chain.h"
@@ -340,14 +341,8 @@ static bool flite_voice(struct str name)
     return false;
 }
 
-/*
- * A voice by name: "PROVIDER/VOICE"; a provider alone (its own voice); a name of OpenAI's, which goes to
- * voice.chain's first where that speaks OpenAI's format, else to a voice of flite's that stands for it; a
- * name of flite's. Empty: voice.chain's first. False where it is none of these.
- */
-static LOOP bool voice_named(struct call *call, struct str name, struct voice *v)
+bool voice_named(const struct config *config, struct str name, struct voice *v)
 {
-    const struct config *config = call_config(call);
     const struct speech_provider *settings;
     size_t slash = str_find_char(name, '/');
     struct str first = config->voice.chain.n ? config->voice.chain.v[0] : STR_NONE;
@@ -440,7 +435,7 @@ void handle_tts_post(struct call *call)
     asked->spoken->json = http_accepts_exactly(call->req, "application/json");
     if (str_empty(key)) {
         struct voice voice;
-        if (!voice_named(call, named, &voice)) /* the sentence names flite's, which are always there */
+        if (!voice_named(call_config(call), named, &voice)) /* the sentence names flite's, which are always there */
             voice = (struct voice){STR("flite"), named, {1, 1, 1}};
         begin(asked->spoken, text, &voice);
         return;
@@ -487,7 +482,7 @@ void handle_openai_speech(struct call *call)
     s->to_rate = OPENAI_RATE;
     asked->speed = speed;
     struct voice v;
-    if (!voice_named(call, named, &v)) {
+    if (!voice_named(call_config(call), named, &v)) {
         ask_persona(call, asked, named);
         return;
     }

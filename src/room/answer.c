@@ -59,6 +59,7 @@ LOOP void verb_answer(struct room *room, struct room_op *op)
                              .heard = heard,
                              .person = op->who.user,
                              .since_us = clock_mono_us(),
+                             .spoken = op->spoken,
                              .asked = op->asked};
     room->self_turns = 0;
     room_begin_turn(room, op, &plan);
@@ -73,7 +74,11 @@ void turn_ask(struct turn *turn, const struct room_asked *asked)
                                           .tools = arena_str(a, asked->tools),
                                           .tool_choice = arena_str(a, asked->tool_choice),
                                           .exchange = arena_str(a, asked->exchange),
-                                          .max_tokens = asked->max_tokens};
+                                          .max_tokens = asked->max_tokens,
+                                          .voice = asked->voice,
+                                          .voice_set = asked->voice_set};
+    turn->asked.voice.provider = arena_str(a, turn->asked.voice.provider);
+    turn->asked.voice.name = arena_str(a, turn->asked.voice.name);
 }
 
 /* One message of the exchange; false: of no role that belongs there. */

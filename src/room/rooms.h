@@ -131,13 +131,21 @@ struct room_view {
     int64_t created_ms, updated_ms, deleted_ms;
 };
 
+/* A voice in place of the persona's own. */
+struct room_voice {
+    struct str provider, name;
+    double rate, pitch, volume;
+};
+
 /* What a program asks of one answer beside the conversation itself (/v1/realtime); empty: nothing. */
 struct room_asked {
     struct str instruction;        /* stands last in the prompt */
     struct str tools, tool_choice; /* JSON as chat completions have it; calls come as tool_call events */
-    struct str exchange; /* JSON: an array of messages of chat completions to follow the conversation:
-                            calls of tools and what they gave */
-    uint64_t max_tokens; /* 0: as the persona has it */
+    struct str exchange;     /* JSON: an array of messages of chat completions to follow the conversation:
+                                calls of tools and what they gave */
+    uint64_t max_tokens;     /* 0: as the persona has it */
+    struct room_voice voice; /* where voice_set */
+    bool voice_set;
 };
 
 /* The prompt that a turn would be answered from; all in the op's arena. */

@@ -490,6 +490,12 @@ void speaking_delta(struct turn *turn, struct str text)
     if (!wanted(turn))
         return;
     s = speaking_new(turn->room, turn->id, turn->get.persona);
+    if (turn->asked.voice_set) {
+        const struct room_voice *v = &turn->asked.voice;
+        s->voice = (struct voice){.provider = kept_str(s, v->provider),
+                                  .name = kept_str(s, v->name),
+                                  .prosody = {v->rate, v->pitch, v->volume}};
+    }
     s->cause = turn->cause;
     s->mood = turn->mood;
     s->fall.began_us = turn->last_sound_us ? turn->last_sound_us : turn->since_us;

@@ -1958,6 +1958,24 @@ export interface VoiceState {
     speak: VoiceSpeaker[];
 }
 
+/** To POST /v1/realtime/client_secrets. */
+export interface RealtimeSecretInput {
+    /** The session as session.update has it, with its model. */
+    session?: unknown;
+    /** An object: anchor created_at, and seconds from 10 to 7200; 600 where nothing is said. */
+    expires_after?: unknown;
+}
+
+/** A client secret of /v1/realtime. */
+export interface RealtimeSecret {
+    /** The secret: as Bearer token, or as subprotocol openai-insecure-api-key.VALUE. */
+    value: string;
+    /** Until when a session can be opened with it, seconds since 1970. */
+    expires_at: number;
+    /** The session as it will begin. */
+    session: unknown;
+}
+
 export type RoomState = Room['state'];
 
 /** A turn's waterfall, milliseconds a step. */
