@@ -47,6 +47,7 @@ static void write_scripted(struct jw *w, struct call *call)
         jw_kv_null(w, unset[i]);
     jw_kv_raw(w, "stop", STR("[]"));
     jw_kv_string(w, "style", STR("system"));
+    jw_kv_string(w, "vision", STR("off"));
     jw_kv_raw(w, "fallback", STR("[]"));
     write_tail(w, call, STR("scripted"), true);
 }

@@ -148,6 +148,8 @@ static void say(struct call *call)
     struct room_op *op = room_op_new(ROOM_SAY, &call->who, room);
     op->text = arena_str(&op->arena, json_get_str(call->body, "text", STR_NONE));
     op->client_id = arena_str(&op->arena, json_get_str(call->body, "id", STR_NONE));
+    const struct json *media = json_get(call->body, "media");
+    op->media = media && media->type == JSON_ARRAY ? arena_str(&op->arena, media->raw) : STR_NONE;
     if (!str_empty(reply_to) && !id_parse(reply_to, &op->reply_to)) {
         room_op_free(op);
         call_refuse_param(call, ERR_INVALID, "reply_to", "'reply_to' must be the id of a message.");

@@ -126,6 +126,8 @@ static void say(struct client *client, const struct json *message, struct id roo
     asked->wants_ack = true;
     op->text = arena_str(&op->arena, json_get_str(message, "text", STR_NONE));
     op->client_id = arena_str(&op->arena, json_get_str(message, "id", STR_NONE));
+    const struct json *media = json_get(message, "media");
+    op->media = media && media->type == JSON_ARRAY ? arena_str(&op->arena, media->raw) : STR_NONE;
     if (!str_empty(reply_to) && !id_parse(reply_to, &op->reply_to)) {
         struct error e = {0};
         error_set_param(&e, ERR_INVALID, "reply_to", "'reply_to' must be the id of a message.");

@@ -64,6 +64,7 @@ static void add_entry(struct set *set, const struct config_engine *config)
         .slot = slot_find(set, config->provider),
         .meter = engine_meter(config->name),
     };
+    info->sees = engine_sees(config, entry->slot ? &entry->slot->config : NULL);
 }
 
 /* Models on this machine: a provider that is always there, unless a section has its name. */
@@ -88,6 +89,7 @@ static void add_scripted(struct set *set)
         .provider = STR("scripted"),
         .model = STR("scripted"),
         .style = STR("system"),
+        .vision = STR("off"),
         .temperature = unset.temperature,
         .top_p = unset.top_p,
         .frequency_penalty = unset.frequency_penalty,

@@ -56,6 +56,10 @@ const struct entry *set_find(const struct set *set, struct str name);
 /* A run of the set is over; frees a retired set, later. */
 void set_done(struct home *home, struct set *set) LOOP;
 
+/* vision.c: by the engine's setting, and the model's name where that is auto. */
+bool engine_sees(const struct config_engine *engine, const struct config_provider *provider);
+bool engine_model_sees(struct str model);
+
 /* engine_run.c: cancels every run of the loop without a word. */
 void runs_stop(struct home *home) LOOP;
 

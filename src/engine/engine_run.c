@@ -22,7 +22,8 @@ struct run {
     uint64_t id, gen; /* ours; the driver's, 0 while there is none */
     struct arena arena;
     struct gen_request request;
-    struct gen_sampling wanted; /* what the request itself set */
+    struct gen_sampling wanted;                 /* what the request itself set */
+    const struct gen_message *messages, *blind; /* as asked, and without pictures (NULL: not made) */
     struct gen_emit emit;
     void *arg;
     const struct entry *chain[ENGINE_CHAIN_MAX];
@@ -228,6 +229,20 @@ static double pick(double wanted, double own)
     return isnan(wanted) ? own : wanted;
 }
 
+/* For engines that do not see: what stands for the pictures. */
+static const struct gen_message *without_pictures(struct run *run)
+{
+    struct gen_message *messages =
+        run->blind ? NULL : arena_array(&run->arena, struct gen_message, run->request.message_count);
+    for (size_t i = 0; messages && i < run->request.message_count; i++) {
+        messages[i] = run->messages[i];
+        if (messages[i].pictures)
+            messages[i].content_raw = STR_NONE;
+    }
+    run->blind = messages ? messages : run->blind;
+    return run->blind;
+}
+
 static void set_sampling(struct run *run, const struct entry *entry)
 {
     const struct gen_sampling *wanted = &run->wanted, *own = &entry->sampling;
@@ -246,6 +261,7 @@ static void set_sampling(struct run *run, const struct entry *entry)
     };
     run->request.model = entry->info->model;
     run->request.merge_system = entry->merge_system;
+    run->request.messages = entry->info->sees ? run->messages : without_pictures(run);
 }
 
 /* The entry's provider, opened if it was not yet; NULL with *end filled. */
@@ -347,9 +363,10 @@ static void copy_request(struct run *run, const struct gen_request *from)
                                            arena_str(a, m->content),
                                            arena_str(a, m->content_raw),
                                            arena_str(a, m->tool_call_id),
-                                           arena_str(a, m->tool_calls)};
+                                           arena_str(a, m->tool_calls),
+                                           m->pictures};
     }
-    to->messages = messages;
+    to->messages = run->messages = messages;
     to->tools = arena_str(a, from->tools);
     to->tool_choice = arena_str(a, from->tool_choice);
     to->response_format = arena_str(a, from->response_format);

@@ -72,6 +72,8 @@ struct gen_message {
     struct str content_raw;  /* JSON in place of content (parts, null), or empty */
     struct str tool_call_id; /* of a tool's message */
     struct str tool_calls;   /* JSON array, of an assistant's message; or empty */
+    /* content_raw shows pictures, which content says in words: engines that do not see get those. */
+    bool pictures;
 };
 
 /* What is not set leaves the engine's or the provider's own: NaN, CONFIG_NO_INT. */

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TRIES_MAX = 5 };
+
 struct media_hub *media_hub_new(const struct media_hub_options *options)
 {
     struct media_hub *hub = heap_alloc(sizeof *hub);
@@ -170,7 +172,10 @@ static void changed(struct store_op *op)
     struct error e = op->error;
     deed->media.version = put->doc.version;
     store_op_free(op);
-    media_deed_end(deed, err, &e);
+    if (err == ERR_PRECONDITION && !deed->expect_version && ++deed->tries < TRIES_MAX)
+        media_change(deed->hub, deed); /* somebody else changed it meanwhile: once more on top of that */
+    else
+        media_deed_end(deed, err, &e);
 }
 
 static void write_change(struct media_deed *deed) LOOP;

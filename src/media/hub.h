@@ -69,6 +69,7 @@ struct media_deed {
     int fd;
     bool reserved;
     uint64_t reserved_bytes;
+    unsigned tries; /* of a change that met another */
 };
 struct media_deed *media_deed_new(void);
 void media_deed_free(struct media_deed *deed);

@@ -102,7 +102,7 @@ void room_greet(struct room *room, struct room_append *append, const struct look
     struct event_row *row = room_append_row(append, EVENT_MESSAGE, AUTHOR_PERSONA, l->greeter->id,
                                             arena_str(a, persona_called(l->greeter)));
     row->ref = id_new();
-    row->data = message_data(a, row->ref, text, ID_NONE, ID_NONE, NULL);
+    row->data = message_data(a, row->ref, text, ID_NONE, ID_NONE, NULL, STR_NONE);
 }
 
 void room_greeting_keep(struct room *room, const struct lookup *l)

@@ -230,7 +230,24 @@ void said_release(struct said *said)
 {
     free((char *)said->name.p);
     free((char *)said->text.p);
+    free((char *)said->media.p);
     free((char *)said->heard.p);
+}
+
+/* On the heap, or nothing: most messages show nothing. */
+static struct str media_of(const struct event_row *row)
+{
+    struct arena a = ARENA_INIT;
+    struct json *data = NULL;
+    struct str media = STR_NONE;
+    if (str_find(row->data, STR("\"media\"")) != SIZE_MAX &&
+        json_parse(&a, row->data, &data, NULL) == ERR_OK) {
+        const struct json *list = json_get(data, "media");
+        if (list && list->type == JSON_ARRAY && list->count)
+            media = heap_str(list->raw);
+    }
+    arena_release(&a);
+    return media;
 }
 
 void room_said_add(struct room *room, const struct event_row *row, struct str text)
@@ -255,6 +272,7 @@ void room_said_add(struct room *room, const struct event_row *row, struct str te
         .at_ms = row->at_ms,
         .name = heap_str(row->author_name),
         .text = heap_str(text),
+        .media = media_of(row),
     };
 }
 

@@ -63,7 +63,7 @@ static LOOP void fill_turns(struct turn *turn, struct prompt_input *in, struct s
         bool self = id_eq(s->author, turn->persona);
         /* The room may let go of old messages while the engine still reads. */
         struct str name = arena_str(&turn->arena, s->name),
-                   text = as_heard(&turn->arena, s, self ? turn->person : ID_NONE);
+                   text = turn_in_words(turn, s, as_heard(&turn->arena, s, self ? turn->person : ID_NONE));
         turns[i] = (struct prompt_turn){.seq = s->seq, .self = self, .name = name, .text = text};
         if (i + 1 < count && s->author_type == AUTHOR_USER)
             in->heard_before_ms = s->at_ms;
@@ -239,6 +239,8 @@ void turn_request(struct turn *turn, struct gen_request *out)
     for (size_t i = 0; i < turn->prompt.count; i++) {
         const struct prompt_message *m = &turn->prompt.messages[i];
         messages[i] = (struct gen_message){.role = roles[m->role], .content = m->text};
+        messages[i].content_raw = turn_parts(turn, m->seq, m->text);
+        messages[i].pictures = messages[i].content_raw.n > 0;
     }
     *out = (struct gen_request){
         .id = turn->id,

@@ -43,6 +43,7 @@ struct said {
     enum author_type author_type;
     int64_t at_ms;
     struct str name, text;
+    struct str media;   /* heap: JSON array of what it shows, or empty */
     struct str heard;   /* heap: what `heard_by` heard of it before interrupting */
     struct id heard_by; /* none: nobody interrupted */
     bool deleted;
@@ -221,7 +222,7 @@ void room_self_turn(struct room *room, size_t persona,
 struct turn_plan;
 void room_begin_turn(struct room *room, struct room_op *op, const struct turn_plan *plan) LOOP;
 struct str message_data(struct arena *a, struct id id, struct str text, struct id reply_to,
-                        struct id retry_of, const struct room_spoken *spoken);
+                        struct id retry_of, const struct room_spoken *spoken, struct str media);
 
 /* floor.c */
 size_t floor_answering(const struct room *room, struct str text, size_t *out, size_t max) LOOP;

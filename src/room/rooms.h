@@ -194,6 +194,7 @@ struct room_op {
     struct id message, reply_to, parent, turn;
     enum room_state state;
     bool on;
+    struct str media;                 /* ROOM_SAY: what it shows: a JSON array of ids of media */
     const struct room_spoken *spoken; /* ROOM_SAY: it was said by voice, and is answered aloud; or NULL */
     uint32_t index, played_ms;        /* ROOM_PLAYED, ROOM_INTERRUPT */
     bool heard_unknown;

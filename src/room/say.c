@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "media/names.h"
 #include "room/speaking.h"
 #include "room/turn.h"
 
@@ -30,7 +31,7 @@ static void write_spoken(struct jw *w, const struct room_spoken *spoken)
 }
 
 struct str message_data(struct arena *a, struct id id, struct str text, struct id reply_to,
-                        struct id retry_of, const struct room_spoken *spoken)
+                        struct id retry_of, const struct room_spoken *spoken, struct str media)
 {
     struct buf b = BUF_INIT;
     struct jw w = JW(&b);
@@ -45,6 +46,8 @@ struct str message_data(struct arena *a, struct id id, struct str text, struct i
         jw_kv_string(&w, "retry_of", str_c(id_text(retry_of).c));
     if (spoken)
         write_spoken(&w, spoken);
+    if (media.n)
+        jw_kv_raw(&w, "media", media);
     jw_end_object(&w);
     struct str data = arena_str(a, buf_str(&b));
     buf_release(&b);
@@ -54,7 +57,7 @@ struct str message_data(struct arena *a, struct id id, struct str text, struct i
 static LOOP bool text_ok(struct room *room, struct room_op *op)
 {
     size_t max = rooms_config(room->home->rooms)->room.text_max;
-    if (str_empty(str_trim(op->text))) {
+    if (str_empty(str_trim(op->text)) && !op->media.n) {
         error_set_param(&op->error, ERR_REFUSED, "text", "The message is empty; write something.");
         op->err = ERR_REFUSED;
     } else if (op->text.n > max) {
@@ -131,6 +134,9 @@ static void said(struct room_append *append, struct room *room)
         for (size_t i = 0; i < append->turn_count; i++)
             op->turns[i] = append->turns[i];
     }
+    struct media_hub *media = append->home->rooms->deps.media;
+    if (op && fresh && op->verb == ROOM_SAY && op->media.n && media)
+        media_named(media, op->media, append->store.room, append->store.rows[0].ref);
     room_append_answer(append, room);
     begin_turns(append, room);
 }
@@ -154,7 +160,52 @@ static LOOP bool find_parent(struct room *room, struct room_op *op, uint64_t *pa
     return false;
 }
 
+/* ---- what a message shows ---- */
+
+struct showing {
+    struct media_list list;
+    struct home *home;
+    struct room_op *op;
+};
+
+static LOOP void say_now(struct room *room, struct room_op *op);
+
+static void media_known(struct media_list *list)
+{
+    on_loop();
+    struct showing *s = CONTAINER(list, struct showing, list);
+    struct room_op *op = s->op;
+    struct room *room = home_find(s->home, op->room);
+    op->media = list->json;
+    if (list->err) {
+        op->err = list->err;
+        op->error = list->error;
+        room_op_done(op);
+    } else if (!room || room->load != ROOM_READY) {
+        room_op_fail(op, ERR_BUSY, "The room is being loaded; try again in a second.");
+    } else {
+        say_now(room, op);
+    }
+}
+
 LOOP void verb_say(struct room *room, struct room_op *op)
+{
+    struct media_hub *media = room->home->rooms->deps.media;
+    op->media = str_eq(op->media, STR("[]")) ? STR_NONE : op->media;
+    if (op->media.n && media) {
+        struct showing *s = arena_new(&op->arena, struct showing);
+        *s = (struct showing){.home = room->home, .op = op};
+        s->list.arena = &op->arena;
+        s->list.ids = op->media;
+        s->list.done = media_known;
+        media_list_resolve(media, &s->list);
+        return;
+    }
+    op->media = STR_NONE;
+    say_now(room, op);
+}
+
+static LOOP void say_now(struct room *room, struct room_op *op)
 {
     uint64_t parent = 0;
     size_t answering[ROOM_ANSWERS_MAX];
@@ -181,7 +232,7 @@ LOOP void verb_say(struct room *room, struct room_op *op)
     row->ref = id_new();
     row->parent = parent;
     row->client_id = op->client_id;
-    row->data = message_data(a, row->ref, op->text, op->reply_to, ID_NONE, op->spoken);
+    row->data = message_data(a, row->ref, op->text, op->reply_to, ID_NONE, op->spoken, op->media);
     if (op->idem)
         op->idem->result = arena_str(&op->arena, str_c(id_text(row->ref).c));
     append->turns = arena_array(a, struct id, answers);
@@ -326,6 +377,7 @@ void verb_delete_message(struct room *room, struct room_op *op)
 struct forgetting {
     struct home *home;
     struct room_op *op;
+    struct str media; /* what the message showed */
 };
 
 static void forgotten(struct store_op *store_op)
@@ -339,6 +391,8 @@ static void forgotten(struct store_op *store_op)
     op->error = store_op->error;
     if (room)
         room->appending--;
+    if (store_op->err == ERR_OK && f->media.n && f->home->rooms->deps.media)
+        media_unnamed(f->home->rooms->deps.media, f->media, op->message);
     if (room && store_op->err == ERR_OK) {
         struct said *said = room_said(room, op->message);
         if (said) {
@@ -354,6 +408,14 @@ static void forgotten(struct store_op *store_op)
     store_op_free(store_op);
 }
 
+static struct str media_shown(struct arena *a, const struct event_row *message)
+{
+    struct json *data = NULL;
+    const struct json *list =
+        json_parse(a, arena_str(a, message->data), &data, NULL) ? NULL : json_get(data, "media");
+    return list && list->type == JSON_ARRAY ? list->raw : STR_NONE;
+}
+
 static void forget_found(struct room *room, struct room_op *op, const struct event_row *message)
 {
     on_loop();
@@ -361,7 +423,7 @@ static void forget_found(struct room *room, struct room_op *op, const struct eve
     struct store_forget *forget = STORE_NEW(forget, FORGET);
     struct arena *a = &forget->op.arena;
     struct forgetting *f = arena_new(a, struct forgetting);
-    *f = (struct forgetting){.home = room->home, .op = op};
+    *f = (struct forgetting){.home = room->home, .op = op, .media = media_shown(a, message)};
     uint64_t *seq = arena_new(a, uint64_t);
     *seq = message->seq;
     struct event_row *row = arena_new(a, struct event_row);

@@ -268,9 +268,22 @@ static void on_end(void *arg, const struct gen_end *end)
         go(turn, STEP_EXPRESS);
 }
 
+static void looked(struct turn *turn);
+
+/* First what there is to see. */
 static void generate(struct turn *turn)
 {
     on_loop();
+    turn_look(turn, looked);
+}
+
+static void looked(struct turn *turn)
+{
+    on_loop();
+    if (turn->cancelled) {
+        stop(turn);
+        return;
+    }
     static const struct gen_emit emit = {.delta = on_delta, .tool_call = on_tool_call, .end = on_end};
     struct gen_request request;
     struct gen_end end = {0};

@@ -12,6 +12,7 @@
 
 #include "engine/engine.h"
 #include "engine/scripted.h"
+#include "media/names.h"
 #include "memory/memory.h"
 #include "persona/compose.h"
 #include "persona/filter.h"
@@ -34,6 +35,13 @@ struct turn_plan {
 };
 
 enum turn_phase { TURN_UNCOMMITTED, TURN_WAITING, TURN_RUNNING, TURN_ENDING };
+
+enum { TURN_IMAGES_MAX = 4 }; /* that an engine is shown at once, the newest */
+struct turn_image {
+    struct turn *turn;
+    uint64_t seq; /* of the message that shows it */
+    struct media_sight sight;
+};
 
 struct turn {
     struct turn *next;
@@ -66,6 +74,9 @@ struct turn {
     uint64_t lore_messages, lore_answers;
     struct prompt prompt;
     struct scripted_input hints;
+    struct turn_image images[TURN_IMAGES_MAX]; /* newest message first */
+    size_t image_count, image_at;
+    void (*images_done)(struct turn *);
     uint64_t gen;               /* the engine's, 0: none */
     struct buf text;            /* what was said so far */
     struct word_filter *filter; /* words that are held back from it; NULL: none */
@@ -95,6 +106,12 @@ void turn_compose(struct turn *turn) LOOP;
 void turn_request(struct turn *turn, struct gen_request *out) LOOP;
 /* The seqs of this room's messages that the prompt will hold, for recall to leave out. */
 size_t turn_transcript(const struct turn *turn, const struct said **out, size_t max) LOOP;
+
+/* sight.c: the text with what stands for its media in words; fetches the pictures that the engine is shown,
+ * then `then` (also when it was cancelled meanwhile); a message's parts with them, or nothing. */
+struct str turn_in_words(struct turn *turn, const struct said *said, struct str text) LOOP;
+void turn_look(struct turn *turn, void (*then)(struct turn *)) LOOP;
+struct str turn_parts(struct turn *turn, uint64_t seq, struct str text) LOOP;
 
 /* answer.c: what else is asked of this turn, copied; what of it goes to the engine; a piece of a call. */
 void turn_ask(struct turn *turn, const struct room_asked *asked) LOOP;

@@ -223,7 +223,7 @@ void turn_finish(struct turn *turn, enum turn_outcome outcome)
         row->turn = turn->id;
         row->cause = turn->cause;
         row->parent = id_none(turn->retry_of) ? room_leaf(room) : turn->parent;
-        row->data = message_data(a, row->ref, buf_str(&turn->text), ID_NONE, turn->retry_of, NULL);
+        row->data = message_data(a, row->ref, buf_str(&turn->text), ID_NONE, turn->retry_of, NULL, STR_NONE);
         heard_with_message(room, turn, append);
     } else {
         struct speaking *speaking = speaking_find(room, turn->id);

@@ -10,7 +10,7 @@
 import { get, send, errorText } from './api';
 import { connection, type Listener, type Pending } from './socket.svelte';
 import { speaker } from './voice/speaker.svelte';
-import type { Author, EventData, EventOf, List, Message as Stored, Mood, LoreHit, Recalled, Room, RoomEvent, RoomState, Timings, Usage } from './generated/types';
+import type { Author, EventData, EventOf, List, Message as Stored, Mood, LoreHit, Recalled, Room, RoomEvent, RoomState, Timings, Usage, MessageMedia } from './generated/types';
 
 const PAGE = 40;
 const TYPING_FADES_MS = 6_000;
@@ -20,6 +20,7 @@ export interface Message {
     seq: number;
     author: Author;
     text: string;
+    media: MessageMedia[];
     at: string;
     turn: string | null;
     cause: number | null;
@@ -283,6 +284,7 @@ export class RoomView implements Listener {
             seq,
             author: event.author,
             text: this.edits.get(id) ?? text ?? '',
+            media: event.data.media ?? [],
             at: event.at,
             turn: event.turn,
             cause: event.cause,

@@ -5,7 +5,7 @@
 // says whether it is wanted, whoever listens hands over what the microphone heard.
 import { freshId, get, ApiError } from './api';
 import { keep, recallJson } from './storage';
-import type { ErrorBody, RoomEvent } from './generated/types';
+import type { ErrorBody, Media, RoomEvent } from './generated/types';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8_000;
@@ -17,6 +17,7 @@ export interface Pending {
     id: string;
     room: string;
     text: string;
+    media?: Media[];
     at: string;
     /* The number the server gave it; the bubble goes when that event has come. */
     seq: number | null;
@@ -101,11 +102,11 @@ export class Connection {
         };
     }
 
-    say(room: string, text: string): void {
-        const item: Pending = { id: freshId(), room, text, at: new Date().toISOString(), seq: null, error: null };
+    say(room: string, text: string, media: Media[] = []): void {
+        const item: Pending = { id: freshId(), room, text, ...(media.length ? { media } : {}), at: new Date().toISOString(), seq: null, error: null };
         this.outbox.push(item);
         this.saveOutbox();
-        this.transmit({ type: 'say', room, text, id: item.id });
+        this.transmitSay(item);
     }
 
     sayAgain(id: string): void {
@@ -113,7 +114,12 @@ export class Connection {
         if (!item) return;
         item.error = null;
         this.saveOutbox();
-        this.transmit({ type: 'say', room: item.room, text: item.text, id: item.id });
+        this.transmitSay(item);
+    }
+
+    private transmitSay(item: Pending): void {
+        const media = item.media?.map((one) => one.id);
+        this.transmit({ type: 'say', room: item.room, text: item.text, id: item.id, ...(media?.length ? { media } : {}) });
     }
 
     discard(id: string): void {
@@ -186,7 +192,7 @@ export class Connection {
             this.pause = FIRST_PAUSE_MS;
             for (const room of this.rooms.values()) this.sendJoin(room);
             for (const item of this.outbox)
-                if (item.seq === null && !item.error) this.transmit({ type: 'say', room: item.room, text: item.text, id: item.id });
+                if (item.seq === null && !item.error) this.transmitSay(item);
             this.onOpen();
         };
         socket.onmessage = (message) => {

@@ -640,6 +640,8 @@ export interface Say {
     reply_to?: string | null;
     /** The client's own id: the same one in the same room is stored once. */
     id?: string;
+    /** Ids of media that the message shows; with them the text may be empty. */
+    media?: string[];
 }
 
 /** The new text of a message. */
@@ -966,6 +968,8 @@ export interface Engine {
     seed: number | null;
     /** How the system text is sent. */
     style: 'system' | 'user';
+    /** Whether the model is shown pictures; auto: where its name is one of those known to see. */
+    vision: 'auto' | 'on' | 'off';
     /** The model's context window. */
     context_tokens: number | null;
     /** Engines to try where this one fails before its first word. */
@@ -1006,6 +1010,8 @@ export interface EngineInput {
     seed?: number | null;
     /** How the system text is sent. */
     style?: 'system' | 'user';
+    /** Whether the model is shown pictures; auto: where its name is one of those known to see. */
+    vision?: 'auto' | 'on' | 'off';
     /** The model's context window. */
     context_tokens?: number | null;
     /** Engines to try where this one fails before its first word. */
@@ -1564,6 +1570,46 @@ export interface MediaUsage {
     file_max: number;
 }
 
+/** A picture to be drawn, in OpenAI's shape, with two fields of our own. Other fields are ignored. */
+export interface ImageInput {
+    /** What is to be seen. */
+    prompt: string;
+    /** The provider's model, where media.images_model names none. */
+    model?: string | null;
+    /** How many. */
+    n?: number | null;
+    /** As the provider knows it: 1024x1024. */
+    size?: string | null;
+    /** As the provider knows it. */
+    quality?: string | null;
+    /** The bytes, or where they are here. */
+    response_format?: 'b64_json' | 'url' | null;
+    /** A room in which it is shown. */
+    room?: string | null;
+    /** The persona of that room that shows it; else the person does. */
+    persona?: string | null;
+}
+
+/** Pictures that were drawn. */
+export interface ImageList {
+    /** When, in seconds. */
+    created: number;
+    /** The pictures. */
+    data: DrawnImage[];
+}
+
+/** A picture that was drawn. */
+export interface DrawnImage {
+    /** Its bytes. */
+    b64_json?: string;
+    /** Where they are. */
+    url?: string;
+    /** What the provider made of the prompt. */
+    revised_prompt?: string;
+    /** What is kept of it. */
+    media: Media;
+}
+
 /** OpenAI's chat completion request. Fields that are not listed are passed to an engine, and ignored by a persona. */
 export interface ChatCompletionInput {
     /** A persona's slug, or engine/NAME. */
@@ -1796,6 +1842,8 @@ export interface SocketSay {
     text: string;
     /** The client's own id: the same one in the same room is stored once. */
     id?: string | null;
+    /** Ids of media that the message shows; with them the text may be empty. */
+    media?: string[] | null;
     /** The message it answers. */
     reply_to?: string | null;
 }
