@@ -42,6 +42,7 @@ export class Person {
         person.messages = []; // {at, ...JSON}
         person.frames = []; // {at, turn, index, rate, first, bytes}
         person.waiting = [];
+        person.playing = new Map();
         person.queue = Promise.resolve();
         person.ws = new WebSocket(server.url.replace('http', 'ws') + '/ws');
         person.ws.on('message', (data, binary) => person.#take(data, binary));
@@ -60,6 +61,7 @@ export class Person {
         if (binary) {
             const frame = { at, codec: data[1], index: data.readUInt16LE(2), rate: data.readUInt32LE(4), first: Number(data.readBigUInt64LE(8)), turn: data.toString('hex', 32, 48), bytes: data.subarray(HEAD_BYTES) };
             this.frames.push(frame);
+            this.#play(frame);
             this.#wake({ type: 'sound', ...frame });
         } else {
             const message = { at, ...JSON.parse(data) };
@@ -67,7 +69,34 @@ export class Person {
             this.#wake(message);
         }
     }
+    /** The loudspeaker: sentences play one after another at the pace of speech, and the server is told how far they are. */
+    #play(frame) {
+        const key = `${frame.turn}/${frame.index}`;
+        const length = ((frame.first + frame.bytes.length / 2) * 1000) / frame.rate;
+        const known = this.playing.get(key);
+        if (known) known.length = length;
+        else this.playing.set(key, { turn: frame.turn, index: frame.index, length, began: null });
+        this.ticker ??= setInterval(() => this.#tick(), 100);
+    }
+    #tick() {
+        const [first] = this.playing.values();
+        if (!first) {
+            clearInterval(this.ticker);
+            this.ticker = null;
+            return;
+        }
+        first.began ??= performance.now();
+        const ms = Math.min(performance.now() - first.began, first.length);
+        const turn = first.turn.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+        if (this.ws.readyState === 1) this.send({ type: 'played', room: this.room, turn, index: first.index, ms: Math.round(ms) });
+        if (ms >= first.length) this.playing.delete(`${first.turn}/${first.index}`);
+    }
+    /** Falls silent: what was to be played is dropped. */
+    hush() {
+        this.playing.clear();
+    }
     #wake(message) {
+        if (message.type === 'speech.stop') this.hush();
         for (const waiter of [...this.waiting])
             if (waiter.test(message)) {
                 this.waiting.splice(this.waiting.indexOf(waiter), 1);
@@ -113,6 +142,7 @@ export class Person {
         return this.say(samples, options);
     }
     async leave() {
+        clearInterval(this.ticker);
         this.ws.close();
         await once(this.ws, 'close');
     }
