@@ -38,7 +38,10 @@ static void render_settings(struct jw *w, struct str text)
     static const struct {
         const char *name;
         struct str none;
-    } fields[] = {{"lorebooks", STR_INIT("[]")}, {"profile", STR_INIT("null")}, {"greeting", STR_INIT("0")}};
+    } fields[] = {{"lorebooks", STR_INIT("[]")},
+                  {"profile", STR_INIT("null")},
+                  {"voice", STR_INIT("\"auto\"")},
+                  {"greeting", STR_INIT("0")}};
     struct arena a = ARENA_INIT;
     struct json *settings = NULL;
     if (text.n && json_parse(&a, text, &settings, NULL) != ERR_OK)

@@ -317,7 +317,6 @@ static LOOP void cut(struct speaking *s)
         add(s, s->held, str_sub(buf_str(&s->text), s->held, s->found - s->held));
         s->held = SIZE_MAX;
     }
-    make(s);
 }
 
 void speaking_feed(struct speaking *s, struct str text)
@@ -327,7 +326,29 @@ void speaking_feed(struct speaking *s, struct str text)
     buf_add(&s->text, text);
     sentences_feed(&s->cut, text);
     cut(s);
+    make(s);
     speaking_drive(s->room);
+}
+
+void speaking_plan(struct speaking *s, struct str text)
+{
+    buf_add(&s->text, text);
+    sentences_feed(&s->cut, text);
+    s->text_over = true;
+    sentences_end(&s->cut);
+    cut(s);
+}
+
+void speaking_begin(struct speaking *s)
+{
+    make(s);
+    speaking_drive(s->room);
+}
+
+void speaking_make(struct utter *u)
+{
+    begin(u);
+    speaking_drive(u->speaking->room);
 }
 
 /* ---- giving out ---- */
@@ -513,7 +534,7 @@ void speaking_text_over(struct room *room, struct id turn)
     s->text_over = true;
     sentences_end(&s->cut);
     cut(s);
-    speaking_drive(room);
+    speaking_begin(s);
 }
 
 void speaking_stored(struct room *room, struct id turn, struct id message, uint64_t seq)

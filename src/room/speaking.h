@@ -103,6 +103,10 @@ struct speaking *speaking_find(struct room *room, struct id turn) LOOP; /* or NU
 struct speaking *speaking_of_message(struct room *room, struct id message) LOOP;
 struct speaking *speaking_new(struct room *room, struct id turn, const struct persona *p) LOOP;
 void speaking_feed(struct speaking *s, struct str text) LOOP;
+/* A whole text: cut into sentences, of which none is made before speaking_begin(). */
+void speaking_plan(struct speaking *s, struct str text) LOOP;
+void speaking_begin(struct speaking *s) LOOP;
+void speaking_make(struct utter *u) LOOP; /* has its voice make it, now */
 /* Silence now; what was not given out never is. `reason` as in speech.ended; e with "failed". */
 void speaking_stop(struct speaking *s, const char *reason, const struct error *e) LOOP;
 void speaking_stop_all(struct room *room) LOOP;

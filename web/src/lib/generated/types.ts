@@ -414,7 +414,7 @@ export interface Room {
     lorebooks?: string[];
     /** The profile that the owner is in it; null: the default one. */
     profile?: string | null;
-    /** off: personas do not speak aloud in it, whoever listens. */
+    /** auto: personas speak aloud when somebody listens; off: they do not, whoever listens. */
     voice?: 'auto' | 'off';
     /** Which of its persona's greetings it began with; 0: the usual one. */
     greeting?: number;
