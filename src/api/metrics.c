@@ -10,6 +10,7 @@
 #include "engine/meter.h"
 #include "memory/memory.h"
 #include "voice/cache.h"
+#include "voice/listen.h"
 #include "voice/meter.h"
 
 #include <stdio.h>
@@ -125,6 +126,29 @@ static void write_store(struct buf *b, const struct api *api)
            (double)m.recall_us_total / 1e6);
 }
 
+static void write_microphones(struct buf *b, const struct api *api)
+{
+    struct listen_stats s;
+    if (!api->parts.listening)
+        return;
+    listening_stats(api->parts.listening, &s);
+    single(b, "microphones_open", "gauge", "Microphones that are open.", (double)s.open);
+    single(b, "microphones_opened_total", "counter", "Microphones that were opened.", (double)s.opened);
+    single(b, "microphone_windows_total", "counter", "Windows of 32 ms that were looked at for speech.",
+           (double)s.windows);
+    single(b, "voice_detector_silero", "gauge", "1: silero finds speech; 0: an energy gate does.", s.silero);
+    single(b, "voice_detector_lost_total", "counter", "How often the detector's process was lost.",
+           (double)s.detector_lost);
+    head(b, "utterances_total", "counter", "What was said into microphones, by what became of it.");
+    value(b, "utterances_total", "{text=\"some\"}", (double)s.utterances);
+    value(b, "utterances_total", "{text=\"none\"}", (double)s.empty);
+    head(b, "voice_endpointing_seconds", "histogram",
+         "From the last sound of speech to the end of the turn.");
+    histogram(b, "voice_endpointing_seconds", "", s.end_us, LISTEN_HISTOGRAM, s.end_count, s.end_us_sum);
+    head(b, "voice_transcribing_seconds", "histogram", "From the end of a turn to its text.");
+    histogram(b, "voice_transcribing_seconds", "", s.text_us, LISTEN_HISTOGRAM, s.text_count, s.text_us_sum);
+}
+
 static void write_loops(struct buf *b, const struct api *api)
 {
     char label[32];
@@ -215,6 +239,7 @@ void handle_metrics_get(struct call *call)
     write_voice(&b, call->api);
     write_net(&b, call->api);
     write_store(&b, call->api);
+    write_microphones(&b, call->api);
     write_loops(&b, call->api);
     voice_metrics_write(&b);
     engine_metrics_write(&b);

@@ -38,8 +38,8 @@ struct listening {
     struct ears *ears;
     struct vad_host *vad;
     atomic_uint_fast64_t open, opened, utterances, empty;
-    atomic_uint_fast64_t end_count, end_ms_sum, end_ms[LISTEN_HISTOGRAM];
-    atomic_uint_fast64_t text_count, text_ms_sum, text_ms[LISTEN_HISTOGRAM];
+    atomic_uint_fast64_t end_count, end_us_sum, end_us[LISTEN_HISTOGRAM];
+    atomic_uint_fast64_t text_count, text_us_sum, text_us[LISTEN_HISTOGRAM];
 };
 
 struct talk {
@@ -83,14 +83,14 @@ static uint32_t ms_of(uint64_t windows)
     return (uint32_t)(windows * WINDOW_MS);
 }
 
-static void count_ms(atomic_uint_fast64_t *count, atomic_uint_fast64_t *sum, atomic_uint_fast64_t *buckets,
+static void count_us(atomic_uint_fast64_t *count, atomic_uint_fast64_t *sum, atomic_uint_fast64_t *buckets,
                      uint64_t us)
 {
     unsigned bucket = 0;
-    while (bucket + 1 < LISTEN_HISTOGRAM && us > ((uint64_t)10000 << bucket))
+    while (bucket + 1 < LISTEN_HISTOGRAM && us > ((uint64_t)64 << bucket))
         bucket++;
     atomic_fetch_add(count, 1);
-    atomic_fetch_add(sum, us / 1000);
+    atomic_fetch_add(sum, us);
     atomic_fetch_add(&buckets[bucket], 1);
 }
 
@@ -167,7 +167,7 @@ static LOOP void transcribed(struct talk *t)
     t->heard.transcript_us = clock_mono_us();
     if (t->heard.last_sound_us) {
         struct listening *house = t->listener->house;
-        count_ms(&house->text_count, &house->text_ms_sum, house->text_ms,
+        count_us(&house->text_count, &house->text_us_sum, house->text_us,
                  t->heard.transcript_us - t->heard.end_of_turn_us);
     }
     tell_all(t->listener);
@@ -260,7 +260,7 @@ static void end_turn(struct listener *l, bool committed)
     t->heard.committed = committed;
     t->heard.to_ms = ms_of(l->speech_to);
     t->heard.end_of_turn_us = clock_mono_us();
-    count_ms(&house->end_count, &house->end_ms_sum, house->end_ms,
+    count_us(&house->end_count, &house->end_us_sum, house->end_us,
              t->heard.end_of_turn_us - t->heard.last_sound_us);
     timer_cancel(&l->timer);
     if (l->vad_on) {
@@ -615,13 +615,13 @@ void listening_stats(const struct listening *house, struct listen_stats *out)
         .detector_lost = vad.lost,
         .silero = vad.silero,
         .end_count = atomic_load(&house->end_count),
-        .end_ms_sum = atomic_load(&house->end_ms_sum),
+        .end_us_sum = atomic_load(&house->end_us_sum),
         .text_count = atomic_load(&house->text_count),
-        .text_ms_sum = atomic_load(&house->text_ms_sum),
+        .text_us_sum = atomic_load(&house->text_us_sum),
     };
     for (unsigned i = 0; i < LISTEN_HISTOGRAM; i++) {
-        out->end_ms[i] = atomic_load(&house->end_ms[i]);
-        out->text_ms[i] = atomic_load(&house->text_ms[i]);
+        out->end_us[i] = atomic_load(&house->end_us[i]);
+        out->text_us[i] = atomic_load(&house->text_us[i]);
     }
 }
 

@@ -105,12 +105,12 @@ const char *listener_detector(const struct listener *listener) LOOP;
 uint32_t listener_fed_ms(const struct listener *listener) LOOP;
 
 /* For /metrics; any thread. */
-enum { LISTEN_HISTOGRAM = 12 }; /* buckets: up to 10 ms * 2^i, the last without bound */
+enum { LISTEN_HISTOGRAM = 16 }; /* buckets: up to 2^i * 64 us, the last without bound */
 struct listen_stats {
     uint64_t open, opened, windows, utterances, empty, detector_lost;
     bool silero;
-    uint64_t end_count, end_ms_sum, end_ms[LISTEN_HISTOGRAM];    /* last sound -> end of turn */
-    uint64_t text_count, text_ms_sum, text_ms[LISTEN_HISTOGRAM]; /* end of turn -> transcript */
+    uint64_t end_count, end_us_sum, end_us[LISTEN_HISTOGRAM];    /* last sound -> end of turn */
+    uint64_t text_count, text_us_sum, text_us[LISTEN_HISTOGRAM]; /* end of turn -> transcript */
 };
 void listening_stats(const struct listening *listening, struct listen_stats *out);
 int listening_detector_pid(const struct listening *listening); /* of its process, for tests; 0: none */
