@@ -2,7 +2,7 @@
 #include "voice/tts.h"
 
 static const struct tts_driver *const drivers[] = {
-    &tts_flite, &tts_openai, &tts_elevenlabs, &tts_fish, &tts_xtts, &tts_piper,
+    &tts_flite, &tts_openai, &tts_elevenlabs, &tts_fish, &tts_xtts, &tts_piper, &tts_espeak,
 };
 
 const struct tts_driver *tts_driver(struct str name)

@@ -116,6 +116,6 @@ struct tts_driver {
 
 /* drivers.c */
 const struct tts_driver *tts_driver(struct str name); /* NULL when unknown */
-extern const struct tts_driver tts_flite, tts_openai, tts_elevenlabs, tts_fish, tts_xtts, tts_piper;
+extern const struct tts_driver tts_flite, tts_openai, tts_elevenlabs, tts_fish, tts_xtts, tts_piper, tts_espeak;
 
 #endif
