@@ -189,30 +189,53 @@ static LOOP void answer_as_before(struct speaking *s, struct room_op *op)
     room_op_done(op);
 }
 
-static LOOP void interrupt(struct room *room, struct speaking *s, struct turn *turn, struct room_op *op)
+/* Where somebody stopped a speech; `others`: it goes on for them. True: a message.heard will be stored. */
+struct stop {
+    struct id by;
+    uint32_t index, ms;
+    bool others;
+};
+
+static LOOP bool stop_at(struct room *room, struct speaking *s, const struct stop *stop)
 {
-    uint32_t index = op->heard_unknown ? s->played_index : op->index;
-    uint32_t ms = op->heard_unknown ? s->played_ms : op->played_ms;
+    struct turn *turn = turn_find(room, s->turn);
     struct str text = message_text(s);
-    size_t heard = heard_length(s, index, ms, text.n);
-    bool others = room->listeners > 1;
+    size_t heard = heard_length(s, stop->index, stop->ms, text.n);
+    /* All of it was heard, or there is no message to say it of. */
+    bool nothing = s->again || (!turn && (heard >= text.n || !s->message_seq));
     /* Decided before the speech is stopped: that changes what there is to be heard. */
-    bool whole = !turn && heard >= text.n;
-    if (!s->again && !whole) {
-        s->heard_by = op->who.user;
+    if (!nothing) {
+        s->heard_by = stop->by;
         s->heard = arena_str(&s->arena, str_trim(str_sub(text, 0, heard)));
     }
-    if (!others)
+    if (!stop->others)
         speaking_stop(s, "interrupted", NULL);
-    if (s->again || whole || (!turn && !s->message_seq)) {
-        room_op_done(op); /* all of it was heard, or there is no message to say it of */
-        return;
-    }
-    wait_for(s, op);
+    if (nothing)
+        return false;
     if (!turn)
         store_heard(room, s);
-    else if (!others)
+    else if (!stop->others)
         turn_interrupt(turn); /* else it is being stored: heard_settle() */
+    return true;
+}
+
+static LOOP void interrupt(struct room *room, struct speaking *s, struct room_op *op)
+{
+    struct stop stop = {.by = op->who.user,
+                        .index = op->heard_unknown ? s->played_index : op->index,
+                        .ms = op->heard_unknown ? s->played_ms : op->played_ms,
+                        .others = room->listeners > 1};
+    wait_for(s, op);
+    if (!stop_at(room, s, &stop)) {
+        s->hearers = op->next;
+        room_op_done(op);
+    }
+    /* Who waits to speak next does not begin now: nobody listens any more, and nothing of it was heard. */
+    stop.index = stop.ms = 0;
+    for (struct speaking *next = stop.others ? NULL : room->speakings; next; next = next->next) {
+        if (next != s && !next->over && id_none(next->heard_by))
+            stop_at(room, next, &stop);
+    }
 }
 
 LOOP void verb_interrupt(struct room *room, struct room_op *op)
@@ -227,7 +250,7 @@ LOOP void verb_interrupt(struct room *room, struct room_op *op)
     else if (!id_none(s->heard_by))
         answer_as_before(s, op);
     else
-        interrupt(room, s, turn, op);
+        interrupt(room, s, op);
 }
 
 /* ---- in memory ---- */

@@ -47,7 +47,8 @@ size_t turn_transcript(const struct turn *turn, const struct said **out, size_t 
 /* A message as `person` knows it: who interrupted heard only its beginning. */
 static struct str as_heard(struct arena *a, const struct said *s, struct id person)
 {
-    if (id_none(s->heard_by) || !id_eq(s->heard_by, person))
+    bool cut = !id_none(s->heard_by) && id_eq(s->heard_by, person);
+    if (!cut || !str_starts(s->text, s->heard)) /* it was edited since */
         return arena_str(a, s->text);
     return s->heard.n ? arena_printf(a, "%.*s\xe2\x80\x94", STR_ARG(s->heard)) : STR_NONE;
 }

@@ -352,3 +352,28 @@ test('a voice that fails: the text is there all the same, and why is told', asyn
     else assert.equal(end.data.reason, 'done', 'another voice of the chain took over');
     await ear.close();
 });
+
+test('an interruption also silences who waits to speak next', async () => {
+    await addTold(server, teller, 'second', { provider: 'flite', name: 'rms' });
+    const room = await openRoom(server, ['told', 'second']);
+    const ear = await listen(server, room);
+    await pause(50);
+    await say(server, room, 'Tilda and Second, tell me, both of you.');
+    const first = await teller.next();
+    first.say(`${FIRST} ${SECOND} ${THIRD}`);
+    first.end();
+    const caption = await ear.told('caption');
+    await ear.wait((f) => f.type === 'sound');
+    const second = await teller.next();
+    second.say('I have something to say as well, and a lot of it. And');
+    await ear.told('delta', (e) => e.turn !== caption.turn);
+    ear.send({ type: 'interrupt', room, turn: caption.turn, index: 0, ms: 900, id: 'stop' });
+    await ear.wait((f) => f.type === 'ack' && f.id === 'stop');
+    const events = await settled(server, room);
+    const heard = events.filter((e) => e.kind === 'message.heard');
+    assert.equal(heard.length, 2);
+    assert.equal(heard.find((e) => e.turn !== caption.turn).data.text, '', 'the second was not heard at all');
+    await pause(300);
+    assert.ok(ear.sound.every((f) => f.turn === caption.turn), 'only the first was heard');
+    await ear.close();
+});

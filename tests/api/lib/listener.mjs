@@ -46,7 +46,7 @@ export async function startTeller() {
 /** A persona that says what the teller says, with a voice. */
 export async function addTold(server, teller, slug = 'told', voice = { provider: 'flite', name: 'slt' }) {
     await addEngine(server, teller.url, slug, 'm');
-    const made = await request(server, 'POST', '/api/personas', { name: 'Tilda', slug, engine: slug, voice });
+    const made = await request(server, 'POST', '/api/personas', { name: slug === 'told' ? 'Tilda' : slug, slug, engine: slug, voice });
     if (made.status !== 201) throw new Error(JSON.stringify(made.body));
     return made.body;
 }
