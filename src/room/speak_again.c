@@ -273,7 +273,7 @@ static void message_found(struct room *room, struct room_op *op, const struct ev
     }
     struct again *g = arena_new(&op->arena, struct again);
     *g = (struct again){.home = room->home, .op = op, .seq = message->seq};
-    g->text = event_data_str(&op->arena, message, "text");
+    g->text = arena_str(&op->arena, event_data_str(&op->arena, message, "text")); /* the row goes */
     g->get.key = arena_str(&op->arena, str_c(id_text(message->author).c));
     g->get.arena = &op->arena;
     g->get.done = persona_here;
