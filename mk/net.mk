@@ -14,7 +14,7 @@ FUZZED := $(wildcard src/base/*.c src/loop/*.c src/net/*.c src/language/*.c src/
     src/engine/gen.c $(wildcard src/engine/scripted_*.c) \
     $(addprefix src/persona/card_,file.c png.c zip.c jpeg.c) \
     $(wildcard src/persona/lore_*.c) $(addprefix src/persona/,macro.c tokens.c) \
-    $(addprefix src/voice/,align.c json_stream.c sound_in.c)
+    $(addprefix src/voice/,align.c json_stream.c sound_in.c) src/media/kind.c src/media/webm.c $(wildcard src/media/picture*.c)
 FUZZ_DATA := $(OUT)/obj/gen/share_files.o # the embedded rules; data only
 
 build/fuzz/obj/%.o: src/%.c

@@ -188,6 +188,7 @@ static void say(struct ask *ask)
 {
     struct room_op *op = room_op_new(ROOM_SAY, &ask->call->who, ask->room);
     op->text = arena_str(&op->arena, ask->text);
+    op->media = arena_str(&op->arena, ask->media);
     call_room_either(ask->call, op, said);
 }
 

@@ -16,7 +16,7 @@
 struct ask {
     struct call *call;
     struct id room;
-    struct str text;
+    struct str text, media; /* media: what the message shows, a JSON array of ids; or empty */
     bool cancel_on_leave;
     /* The room is opened with this persona if it is not there; empty: it must be. */
     struct str persona, title, external;

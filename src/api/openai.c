@@ -10,6 +10,7 @@
 #include "persona/house.h"
 
 #include "api/ask.h"
+#include "api/seen.h"
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -146,7 +147,8 @@ struct remembered {
     struct completion completion;
     struct ask *ask;
     struct chat_messages messages;
-    struct str key; /* who speaks, or empty */
+    struct str key;   /* who speaks, or empty */
+    struct str media; /* what the last message shows: ids */
     void (*closed)(struct http_req *, bool);
 };
 
@@ -190,7 +192,7 @@ static void answer_from_room(struct call *call, struct remembered *r, const stru
 static void answer_from_room(struct call *call, struct remembered *r, const struct persona *p)
 {
     const struct gen_message *last = &r->messages.v[r->messages.n - 1];
-    if (last->role != GEN_USER || str_empty(str_trim(last->content))) {
+    if (last->role != GEN_USER || (str_empty(str_trim(last->content)) && !r->media.n)) {
         call_refuse_param(call, ERR_INVALID, "messages", "The last message must be the user's, with a text.");
         return;
     }
@@ -200,6 +202,7 @@ static void answer_from_room(struct call *call, struct remembered *r, const stru
     call->req->on_closed = remembered_closed;
     ask->room = room_of(call, p, r->key);
     ask->text = last->content;
+    ask->media = r->media;
     ask->cancel_on_leave = true;
     ask->persona = arena_str(a, str_c(id_text(p->id).c));
     ask->title = arena_printf(a, "%.*s · %.*s", STR_ARG(persona_called(p)), STR_ARG(str_sub(r->key, 0, 60)));
@@ -219,6 +222,19 @@ static struct str memory_key(const struct json *body)
     return str_empty(room) ? json_get_str(body, "user", STR_NONE) : room;
 }
 
+/* A persona's engine that does not see reads that there was something to see. */
+static void let_blind_read(struct call *call, struct chat_messages *messages)
+{
+    for (size_t i = 0; i < messages->n; i++) {
+        struct gen_message *m = &messages->v[i];
+        if (m->role != GEN_USER || str_find(m->content_raw, STR("\"image_url\"")) == SIZE_MAX)
+            continue;
+        m->pictures = true;
+        m->content =
+            arena_printf(call_arena(call), "%.*s%s[an image]", STR_ARG(m->content), m->content.n ? "\n" : "");
+    }
+}
+
 static void persona_found(struct call *call, struct personas_op *op)
 {
     on_loop();
@@ -232,6 +248,7 @@ static void persona_found(struct call *call, struct personas_op *op)
         call_error(call, &op->error);
     } else if (str_empty(r->key) || json_get(call->body, "tools") ||
                json_get(call->body, "response_format")) {
+        let_blind_read(call, &r->messages);
         character_start(&r->completion, persona_copy(call_arena(call), op->persona), &r->messages);
     } else {
         answer_from_room(call, r, persona_copy(call_arena(call), op->persona));
@@ -249,10 +266,28 @@ static void to_engine(struct call *call, struct remembered *r, struct str name)
 
 enum { KEY_MAX = 512 };
 
+static void with_pictures(struct call *call, struct str media);
+
+static const struct str prefix = STR_INIT("engine/");
+
 void handle_completions_post(struct call *call)
 {
-    static const struct str prefix = STR_INIT("engine/");
+    const struct json *messages = json_get(call->body, "messages");
+    bool engine = str_starts(json_get_str(call->body, "model", STR_NONE), prefix);
+    bool said = !engine && memory_key(call->body).n && !json_get(call->body, "tools") &&
+                !json_get(call->body, "response_format");
+    if (seen_any(messages))
+        seen_resolve(call, said, with_pictures);
+    else
+        with_pictures(call, STR_NONE);
+}
+
+/* Once what the messages show is there. */
+static void with_pictures(struct call *call, struct str media)
+{
+    on_loop();
     struct remembered *r = arena_new(call_arena(call), struct remembered);
+    r->media = media;
     if (!completion_init(&r->completion, call) || !chat_read_messages(call, &r->messages))
         return;
     struct str model = r->completion.model;

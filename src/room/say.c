@@ -367,7 +367,7 @@ static void delete_found(struct room *room, struct room_op *op, const struct eve
     room_append_send(room, append);
 }
 
-void verb_delete_message(struct room *room, struct room_op *op)
+LOOP void verb_delete_message(struct room *room, struct room_op *op)
 {
     room_with_message(room, op, delete_found);
 }
@@ -447,7 +447,7 @@ static void forget_found(struct room *room, struct room_op *op, const struct eve
     store_submit(room->home->rooms->deps.store, &forget->op);
 }
 
-void verb_forget(struct room *room, struct room_op *op)
+LOOP void verb_forget(struct room *room, struct room_op *op)
 {
     room_with_message(room, op, forget_found);
 }
@@ -509,7 +509,7 @@ static void retry_found(struct room *room, struct room_op *op, const struct even
     room_append_send(room, append);
 }
 
-void verb_retry(struct room *room, struct room_op *op)
+LOOP void verb_retry(struct room *room, struct room_op *op)
 {
     room_with_message(room, op, retry_found);
 }

@@ -214,3 +214,31 @@ test('60 MB of speech: uploads, plays from anywhere, and is transcribed with pro
     const first = foxes[0].start % every;
     for (const fox of foxes) assert.ok(Math.abs((fox.start % every) - first) < 0.5, `a fox at ${fox.start}`);
 });
+
+test('chat completions take pictures: data:, our own, and none of private hosts', async () => {
+    const picture = await upload(png(2000, 1000));
+    const data = `data:image/png;base64,${png(8, 8).toString('base64')}`;
+    const ask = (model, parts, more = {}) => request(server, 'POST', '/v1/chat/completions', { model, messages: [{ role: 'user', content: parts }], ...more });
+    const shows = (url) => ({ type: 'image_url', image_url: { url } });
+    const text = { type: 'text', text: 'What is it?' };
+    const direct = await ask('engine/blind', [text, shows(data), shows(`/api/media/${picture.id}`)]);
+    assert.equal(direct.status, 200, JSON.stringify(direct.body));
+    const sent = lastAsked().at(-1).content;
+    assert.equal(sent[1].image_url.url, data, 'data: addresses go through as they are');
+    assert.match(sent[2].image_url.url, /^data:image\/jpeg;base64,/);
+    for (const [url, status] of [[`${painter.url}/../file.png`, 422], ['ftp://example.com/a.png', 400], ['/api/media/0198c000-0000-7000-8000-000000000000', 404]])
+        assert.equal((await ask('engine/blind', [text, shows(url)])).status, status, url);
+    // A persona that remembers: the picture is said in its room, and kept.
+    const persona = (await request(server, 'POST', '/api/personas', { name: `Iris ${Math.random()}`, engine: 'seeing' })).body;
+    const answer = await ask(persona.slug, [text, shows(data), shows(`${server.url}/api/media/${picture.id}`)], { user: 'ana' });
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    const shown = lastAsked().at(-1).content;
+    assert.equal(shown.filter((part) => part.type === 'image_url').length, 2);
+    const room = (await request(server, 'GET', '/api/rooms')).body.data.find((r) => r.title.includes('ana'));
+    const said = (await messages(room.id)).find((m) => m.author.type === 'user');
+    assert.deepEqual(said.data.media.map((m) => m.width), [8, 2000]);
+    // One that does not: the engine sees the parts, or reads that there was one.
+    const alone = (await request(server, 'POST', '/api/personas', { name: `Nox ${Math.random()}`, engine: 'blind' })).body;
+    assert.equal((await ask(alone.slug, [text, shows(data)])).status, 200);
+    assert.match(lastAsked().at(-1).content, /What is it\?\n\[an image\]/);
+});
