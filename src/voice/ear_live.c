@@ -13,9 +13,8 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum { ATTEMPTS = 2, CHILD_NICE = 5 };
+enum { ATTEMPTS = 2 };
 
 struct utterance {
     struct sphinx *sphinx;
@@ -44,21 +43,21 @@ struct hearer {
 struct sphinx {
     struct asr base;
     struct hearer *hearers;
+    unsigned count;               /* of them */
     struct utterance *utterances; /* oldest first */
     struct timer timer;           /* who waits is served from the loop, never inside start() */
     char complaint[256];          /* why there is no model */
 };
 
-static atomic_uint children; /* of all loops */
 static atomic_uint serials;
 
 static void serve(struct sphinx *s) LOOP;
 
-unsigned ear_live_max(void)
+/* How many children a loop may have: its share, so that no loop's people wait for another's. */
+static LOOP unsigned most(const struct sphinx *s)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned twice = cores < 1 ? 2 : 2 * (unsigned)cores;
-    return twice < EAR_LIVE_CHILDREN_MAX ? twice : EAR_LIVE_CHILDREN_MAX;
+    unsigned share = EAR_LIVE_CHILDREN_MAX / loops_count(loop_all(s->base.loop));
+    return share > EAR_LIVE_LOOP_MIN ? share : EAR_LIVE_LOOP_MIN;
 }
 
 /* ---- utterances ---- */
@@ -112,7 +111,7 @@ static LOOP void hearer_free(struct hearer *h)
     }
     timer_close(&h->timer);
     child_close(h->child);
-    atomic_fetch_sub(&children, 1);
+    h->sphinx->count--;
     loop_defer(loop_self(), free, h);
 }
 
@@ -227,11 +226,10 @@ static LOOP struct hearer *hearer_new(struct sphinx *s)
 {
     static const struct child_events events = {on_frame, on_lost};
     static const char *const args[] = {"child", "hear", NULL};
-    static const struct child_options options = {.name = "live ear", .args = args, .nice = CHILD_NICE};
-    if (atomic_fetch_add(&children, 1) >= ear_live_max()) {
-        atomic_fetch_sub(&children, 1);
+    static const struct child_options options = {.name = "live ear", .args = args};
+    if (s->count >= most(s))
         return NULL;
-    }
+    s->count++;
     struct hearer *h = heap_alloc(sizeof *h);
     h->sphinx = s;
     h->next = s->hearers;

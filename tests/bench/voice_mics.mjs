@@ -64,7 +64,7 @@ const warm = async (list) =>
             const first = begin + 300 + (loud / 16000) * 1000;
             const last = begin + 300 + (sentence.samples.length / 16000) * 1000;
             const done = stream(socket, joined(quiet(300), sentence, quiet(1200)));
-            const said = await socket.wait((f) => socket.frames.indexOf(f) >= from && f.type === 'mic.final' && f.reason !== 'empty', 'a text', 20000);
+            const said = await socket.wait((f) => socket.frames.indexOf(f) >= from && f.type === 'mic.final' && f.reason !== 'empty', 'a text', 60000);
             await done;
             const hearing = socket.frames.slice(from).find((f) => f.type === 'mic' && f.state === 'hearing');
             const over = socket.frames.slice(from).findLast((f) => f.type === 'mic' && f.state === 'transcribing' && f.when <= said.when);
