@@ -82,6 +82,7 @@ static struct rt_step *step_take(struct realtime *s)
 static void step_free(struct rt_step *step)
 {
     free((char *)step->text.p);
+    free(step->arg);
     free(step);
 }
 

@@ -147,6 +147,7 @@ struct rt_response {
     size_t item_count;
     struct rt_item *message; /* the one that is being said */
     bool text_over, sound_over, cancelling;
+    struct timer guard;
     const char *cancel_reason;
     enum gen_finish finish;
     struct gen_usage usage;
@@ -218,7 +219,7 @@ struct rt_step {
     struct rt_step *next;
     void (*run)(struct realtime *s, struct rt_step *step);
     struct str text; /* heap, or empty */
-    void *arg;
+    void *arg;       /* heap, or NULL; freed with the step */
 };
 void rt_step_add(struct realtime *s, void (*run)(struct realtime *, struct rt_step *), struct str text,
                  void *arg, bool first) LOOP;
@@ -256,6 +257,7 @@ void rt_response_call(struct rt_response *r, const struct json *piece) LOOP;
 /* The text is over: `outcome` as turns have it. */
 void rt_response_text_over(struct rt_response *r) LOOP;
 void rt_response_sound_over(struct rt_response *r) LOOP;
+void rt_response_guard(struct rt_response *r) LOOP; /* there was sound, or the text is over */
 void rt_response_sound(struct rt_response *r, struct str bytes) LOOP; /* in the response's format */
 /* `number` is the place among the fifteen, from 0 (sil). */
 void rt_response_viseme(struct rt_response *r, uint32_t at_ms, struct str viseme, unsigned number) LOOP;

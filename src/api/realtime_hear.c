@@ -272,11 +272,6 @@ static struct rt_ear *listening_ear(struct realtime *s) LOOP;
 static struct rt_ear *listening_ear(struct realtime *s)
 {
     struct error e = {0};
-    if (!s->api->parts.listening) {
-        error_set(&e, ERR_UNAVAILABLE, "This server does not listen.");
-        rt_error(s, &e, STR_NONE);
-        return NULL;
-    }
     if (!rt_ear_of(s)->listener) {
         struct listener_options options = rt_listener_options(&s->config);
         s->ear->listener = listener_open(s->api->parts.listening, &options, &events, s->ear, &e);

@@ -305,6 +305,7 @@ void rt_response_sound(struct rt_response *r, struct str bytes)
     if (!r->first_sound_us)
         r->first_sound_us = clock_mono_us();
     r->session->audio_sent = true;
+    rt_response_guard(r);
     base64_encode(&text, bytes);
     tell_delta(r, "response.output_audio.delta", r->message, buf_str(&text), true);
     size_t samples = r->out == RT_PCM ? bytes.n / 2 : bytes.n;

@@ -66,8 +66,6 @@ static enum err hear(struct rt_ear *ear, struct rt_item *item, struct str base64
     const struct rt_config *c = &ear->session->config;
     struct listener_options options = rt_listener_options(c);
     size_t count = 0;
-    if (!ear->session->api->parts.listening)
-        return error_set(e, ERR_UNAVAILABLE, "This server does not listen.");
     int16_t *samples = rt_decode(c->in, base64, &count, e);
     if (!samples)
         return e->err;

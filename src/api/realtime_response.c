@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+enum { SILENT_MS = 30000 /* after the text: how long a voice may make nothing */ };
+
 struct rt_response *rt_response_active(const struct realtime *s)
 {
     for (struct rt_response *r = s->responses; r; r = r->next)
@@ -123,7 +125,9 @@ static struct rt_response *response_new(struct realtime *s)
 
 static void response_free(void *arg)
 {
+    on_loop();
     struct rt_response *r = arg;
+    timer_close(&r->guard);
     for (size_t i = 0; i < r->item_count; i++)
         if (!r->items[i]->listed)
             rt_item_free(r->items[i]);
@@ -219,6 +223,24 @@ static void check_over(struct rt_response *r)
         finish(r);
 }
 
+/* The voice said neither more nor that it is over. */
+static void fell_silent(struct timer *timer)
+{
+    on_loop();
+    struct rt_response *r = CONTAINER(timer, struct rt_response, guard);
+    struct error e = {0};
+    error_set(&e, ERR_UPSTREAM_TIMEOUT, "The voice fell silent; the transcript has the whole answer.");
+    str_copy(e.code, sizeof e.code, STR("speech_failed"));
+    rt_error(r->session, &e, STR_NONE);
+    rt_response_sound_over(r);
+}
+
+void rt_response_guard(struct rt_response *r)
+{
+    if (r->audio && r->text_over && !r->sound_over && !r->done)
+        timer_arm(&r->guard, SILENT_MS, fell_silent);
+}
+
 void rt_response_text_over(struct rt_response *r)
 {
     if (r->text_over)
@@ -228,6 +250,7 @@ void rt_response_text_over(struct rt_response *r)
         rt_speak_end(r);
     if (r->cancelling)
         r->sound_over = true;
+    rt_response_guard(r);
     check_over(r);
 }
 

@@ -329,9 +329,7 @@ static struct str instruction(struct arena *a, const struct realtime *s, const s
 static void ask(struct realtime *s, struct rt_step *step)
 {
     on_loop();
-    char *id = step->arg;
-    struct rt_response *r = by_id(s, str_c(id));
-    free(id);
+    struct rt_response *r = by_id(s, str_c(step->arg));
     struct error e = {0};
     if (!r)
         return;

@@ -54,7 +54,8 @@ void rt_item_tell(struct realtime *s, const char *type, const struct rt_item *it
 
 struct saying {
     struct rt_item *item;
-    struct room_spoken spoken;
+    struct room_spoken spoken; /* without texts */
+    char language[32];
     bool by_voice;
 };
 
@@ -79,12 +80,10 @@ static void said(struct room_op *op)
 static void say(struct realtime *s, struct rt_step *step)
 {
     on_loop();
-    struct saying *saying = step->arg;
+    const struct saying *saying = step->arg;
     struct rt_item *item = saying->item;
-    if (item->gone || str_empty(str_trim(buf_str(&item->text)))) {
-        free(saying);
+    if (!s->room_ready || item->gone || str_empty(str_trim(buf_str(&item->text))))
         return;
-    }
     struct room_op *op = rt_op(s, ROOM_SAY);
     op->unanswered = true;
     op->text = arena_str(&op->arena, str_trim(buf_str(&item->text)));
@@ -98,13 +97,9 @@ static void say(struct realtime *s, struct rt_step *step)
     if (saying->by_voice) {
         struct room_spoken *spoken = arena_new(&op->arena, struct room_spoken);
         *spoken = saying->spoken;
-        spoken->language = arena_str(&op->arena, spoken->language);
-        spoken->words = arena_str(&op->arena, spoken->words);
+        spoken->language = arena_str(&op->arena, str_c(saying->language));
         op->spoken = spoken;
-        free((char *)saying->spoken.language.p);
-        free((char *)saying->spoken.words.p);
     }
-    free(saying);
     rt_submit(s, op, said, true);
 }
 
@@ -117,8 +112,8 @@ void rt_item_say(struct realtime *s, struct rt_item *item, const struct room_spo
     if (spoken) {
         saying->by_voice = true;
         saying->spoken = *spoken;
-        saying->spoken.language = heap_str(spoken->language);
-        saying->spoken.words = heap_str(spoken->words);
+        str_copy(saying->language, sizeof saying->language, spoken->language);
+        saying->spoken.language = saying->spoken.words = STR_NONE;
         saying->spoken.original = saying->spoken.media = STR_NONE;
     }
     rt_room_need(s, say, saying);

@@ -23,7 +23,7 @@ enum err {
 
 struct error {
     enum err err;
-    char code[32];     /* overrides the table's wire code when not empty (e.g. an engine's "rate_limit") */
+    char code[48];     /* overrides the table's wire code when not empty (e.g. an engine's "rate_limit") */
     char param[64];    /* the field or parameter that was at fault, or empty */
     char message[384]; /* one sentence */
 };

@@ -1,8 +1,11 @@
 // Speech and hearing over HTTP, as users and OpenAI's own client use them: what is spoken is heard again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { File } from 'node:buffer';
 import OpenAI, { toFile } from 'openai';
 import { removeFolder, startServer } from '../lib/server.mjs';
+
+globalThis.File ??= File; // node 18 has it under node:buffer only; the client's toFile wants it
 
 let server;
 let client;
