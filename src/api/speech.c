@@ -36,7 +36,9 @@ struct spoken {
     struct buf made;          /* encoded */
     struct buf visemes, words;
     uint64_t samples;
-    bool last; /* the job ends the file */
+    bool last;       /* the job ends the file */
+    enum err failed; /* the speech; while a job runs, the two below are the job's */
+    struct error why;
     enum err err;
     struct error error;
 };
@@ -171,6 +173,10 @@ static void encoded(struct job *job)
         spoken_free(s);
         return;
     }
+    if (!s->err && s->failed) {
+        s->err = s->failed;
+        s->error = s->why;
+    }
     if (s->err || s->last) {
         answer(s);
         return;
@@ -250,12 +256,14 @@ static void on_end(void *arg, enum err err, const struct error *e)
     s->speech = NULL;
     s->ended = true;
     if (!s->rate && !err)
-        err = error_set_param(&s->error, ERR_REFUSED, "text",
+        err = error_set_param(&s->why, ERR_REFUSED, "text",
                               "There is nothing in this text that can be spoken.");
     else if (err)
-        s->error = *e;
+        s->why = *e;
+    s->failed = err;
     if (err && !s->encoding) {
         s->err = err;
+        s->error = s->why;
         answer(s);
         return;
     }
@@ -435,7 +443,8 @@ void handle_tts_post(struct call *call)
     asked->spoken->json = http_accepts_exactly(call->req, "application/json");
     if (str_empty(key)) {
         struct voice voice;
-        if (!voice_named(call_config(call), named, &voice)) /* the sentence names flite's, which are always there */
+        if (!voice_named(call_config(call), named,
+                         &voice)) /* the sentence names flite's, which are always there */
             voice = (struct voice){STR("flite"), named, {1, 1, 1}};
         begin(asked->spoken, text, &voice);
         return;

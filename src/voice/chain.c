@@ -612,6 +612,12 @@ struct str chain_answered(struct chain *chain, uint64_t id)
     return run ? run->order[run->at]->name : STR_NONE;
 }
 
+bool chain_tells(struct chain *chain, uint64_t id)
+{
+    const struct run *run = run_of(chain, id);
+    return run && run->order[run->at]->driver->can & TTS_TIMINGS;
+}
+
 void chain_free(struct chain *chain)
 {
     on_loop();

@@ -42,6 +42,8 @@ uint64_t chain_start(struct chain *chain, struct str provider, const struct tts_
 void chain_cancel(struct chain *chain, uint64_t id) LOOP;
 /* Who speaks or spoke it; valid inside emit functions. */
 struct str chain_answered(struct chain *chain, uint64_t id) LOOP;
+/* Whether who speaks it tells when its words are said, so that nobody guesses before he does. The same. */
+bool chain_tells(struct chain *chain, uint64_t id) LOOP;
 
 /* The driver of a provider that can speak, and its settings (NULL: built in); NULL: there is none. */
 const struct tts_driver *chain_driver(const struct config *config, struct str provider,

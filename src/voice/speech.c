@@ -487,6 +487,7 @@ static void part_sound(void *arg, const int16_t *samples, size_t count)
 {
     on_loop();
     struct part *p = arg;
+    p->worded = p->worded || chain_tells(p->speech->chain, p->id);
     buf_add(&p->sound, str_of((const char *)samples, count * sizeof *samples));
     if (has_turn(p))
         advance(p->speech);
