@@ -30,9 +30,11 @@ before(async () => {
     }
 });
 after(async () => {
-    await server.stop();
+    const { code } = await server.stop();
     await mouths.close();
     removeFolder(server.data);
+    assert.equal(code, 0, server.log);
+    assert.doesNotMatch(server.log, /Sanitizer|runtime error/);
 });
 
 const speak = async (voice, text = TEXT, more = {}) => {
