@@ -12,6 +12,7 @@
 
 #include "tenant/principal.h"
 #include "voice/chain.h"
+#include "voice/listen.h"
 #include "voice/meter.h"
 
 /* One provider that is asked. */
@@ -273,6 +274,24 @@ bool voices_health(const struct config *config, char *detail, size_t size)
     return fine;
 }
 
+/* ear.chain, in its order. */
+static LOOP void write_ears(struct jw *w, struct ears *ears)
+{
+    struct ears_info list[EARS_CHAIN_MAX];
+    size_t count = ears ? ears_list(ears, list) : 0;
+    jw_array(w);
+    for (size_t i = 0; i < count; i++) {
+        jw_object(w);
+        jw_kv_string(w, "provider", list[i].name);
+        jw_kv_string(w, "type", list[i].type);
+        jw_kv_bool(w, "ok", list[i].ok);
+        jw_kv_string(w, "reason", str_c(list[i].reason));
+        jw_kv_u64(w, "place", i + 1);
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+}
+
 void handle_voice_state(struct call *call)
 {
     CLEANUP_BUF struct buf b = BUF_INIT;
@@ -280,6 +299,12 @@ void handle_voice_state(struct call *call)
     jw_object(&w);
     jw_key(&w, STR("speak"));
     voices_write_speakers(&w, call_config(call));
+    jw_key(&w, STR("hear"));
+    write_ears(&w, call->api->parts.ears);
+    struct listen_stats stats = {0};
+    if (call->api->parts.listening)
+        listening_stats(call->api->parts.listening, &stats);
+    jw_kv_string(&w, "vad", stats.silero ? STR("silero") : STR("energy"));
     jw_end_object(&w);
     call_json(call, 200, buf_str(&b));
 }

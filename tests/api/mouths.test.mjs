@@ -223,6 +223,7 @@ test('the breaker opens, sentences go on at once, and it heals', async () => {
     assert.equal(piper.ok, false);
     assert.match(piper.reason, /my-piper/);
     assert.equal(state.find((s) => s.provider === 'flite').place, 1);
+    assert.deepEqual((await request(server, 'GET', '/api/voice')).body.hear.map((h) => [h.provider, h.ok]), [['pocketsphinx', true]]);
     const health = (await request(server, 'GET', '/api/healthcheck')).body.voice;
     assert.equal(health.status, 'degraded');
     const metrics = (await request(server, 'GET', '/metrics')).body;

@@ -1996,14 +1996,18 @@ export interface VoiceSpeaker {
     ok: boolean;
     /** Why; or empty. */
     reason: string;
-    /** Its place in voice.chain, from 1; null where it is not in it. */
+    /** Its place in voice.chain or ear.chain, from 1; null where it is not in it. */
     place: number | null;
 }
 
-/** The state of speaking. */
+/** The state of speaking and hearing. */
 export interface VoiceState {
     /** What can speak. */
     speak: VoiceSpeaker[];
+    /** What hears, in the order of ear.chain. */
+    hear: VoiceSpeaker[];
+    /** What finds speech in open microphones. */
+    vad: 'silero' | 'energy';
 }
 
 /** To POST /v1/realtime/client_secrets. */
