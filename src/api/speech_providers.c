@@ -1,8 +1,8 @@
 /*
  * Speech providers: what speaks and hears, as [speech.NAME] sections. Their keys are taken, never given.
  *
- * Those that are built in (flite, pocketsphinx) are listed and have no settings. The test speaks a short
- * sentence with the provider alone: no fallback, and whatever its breaker says.
+ * Those that are built in (flite, espeak, pocketsphinx) are listed and have no settings. The test speaks a
+ * short sentence with the provider alone: no fallback, and whatever its breaker says.
  */
 #include "api/named.h"
 #include "base/clock.h"
@@ -14,7 +14,7 @@
 
 #define TEST_SENTENCE "Hello! This is how I sound."
 
-static const char *const built_ins[] = {"flite", "pocketsphinx"};
+static const char *const built_ins[] = {"flite", "espeak", "pocketsphinx"};
 enum { BUILT_INS = sizeof built_ins / sizeof *built_ins };
 
 static bool is_built_in(struct str name)

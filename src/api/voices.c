@@ -205,13 +205,17 @@ static void with_clones(struct call *call, struct store_op *op)
     p->call = call;
     p->clones = clones;
     p->clone_count = list->count;
-    p->list = arena_array(a, struct asking, config->speech_count + 1);
+    size_t drivers;
+    const struct tts_driver *const *driver = tts_drivers(&drivers);
+    p->list = arena_array(a, struct asking, config->speech_count + drivers);
     buf_add_char(&p->voices, '[');
     buf_add_char(&p->unreachable, '[');
     call->state = p;
     call->req->on_closed = page_closed;
-    if (!config_speech(config, STR("flite")))
-        add(p, STR("flite"), wanted);
+    for (size_t i = 0; i < drivers; i++) {
+        if (driver[i]->can & TTS_LOCAL && !config_speech(config, str_c(driver[i]->name)))
+            add(p, str_c(driver[i]->name), wanted);
+    }
     for (size_t i = 0; i < config->speech_count; i++)
         add(p, config->speech[i].name, wanted);
     for (size_t i = 0; i < p->count; i++)
@@ -230,31 +234,40 @@ void handle_voices_list(struct call *call)
 }
 
 /* ---- how it fares ---- */
+static void write_speaker(struct jw *w, const struct config *config, struct str name)
+{
+    const struct speech_provider *settings;
+    char reason[VOICE_METER_REASON];
+    const struct tts_driver *driver = chain_driver(config, name, &settings);
+    size_t place = SIZE_MAX;
+    if (!driver)
+        return;
+    for (size_t k = config->voice.chain.n; k > 0; k--)
+        place = str_ieq(config->voice.chain.v[k - 1], name) ? k : place;
+    jw_object(w);
+    jw_kv_string(w, "provider", name);
+    jw_kv_string(w, "type", str_c(driver->name));
+    jw_kv_bool(w, "ok", voice_meter_ok(voice_meter(name), reason));
+    jw_kv_string(w, "reason", str_c(reason));
+    jw_key(w, STR("place"));
+    if (place == SIZE_MAX)
+        jw_null(w);
+    else
+        jw_u64(w, place);
+    jw_end_object(w);
+}
+
 void voices_write_speakers(struct jw *w, const struct config *config)
 {
+    size_t drivers;
+    const struct tts_driver *const *driver = tts_drivers(&drivers);
     jw_array(w);
-    for (size_t i = 0; i <= config->speech_count; i++) {
-        const struct speech_provider *settings;
-        char reason[VOICE_METER_REASON];
-        struct str name = i ? config->speech[i - 1].name : STR("flite");
-        const struct tts_driver *driver = chain_driver(config, name, &settings);
-        size_t place = SIZE_MAX;
-        if (!driver || (i == 0 && config_speech(config, name)))
-            continue;
-        for (size_t k = config->voice.chain.n; k > 0; k--)
-            place = str_ieq(config->voice.chain.v[k - 1], name) ? k : place;
-        jw_object(w);
-        jw_kv_string(w, "provider", name);
-        jw_kv_string(w, "type", str_c(driver->name));
-        jw_kv_bool(w, "ok", voice_meter_ok(voice_meter(name), reason));
-        jw_kv_string(w, "reason", str_c(reason));
-        jw_key(w, STR("place"));
-        if (place == SIZE_MAX)
-            jw_null(w);
-        else
-            jw_u64(w, place);
-        jw_end_object(w);
+    for (size_t i = 0; i < drivers; i++) {
+        if (driver[i]->can & TTS_LOCAL && !config_speech(config, str_c(driver[i]->name)))
+            write_speaker(w, config, str_c(driver[i]->name));
     }
+    for (size_t i = 0; i < config->speech_count; i++)
+        write_speaker(w, config, config->speech[i].name);
     jw_end_array(w);
 }
 

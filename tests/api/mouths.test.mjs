@@ -320,8 +320,10 @@ test('all voices are listed; whose cannot be reached is told beside', async () =
     assert.equal(status, 200);
     const names = body.data.map((v) => v.preview);
     for (const wanted of ['flite/slt', 'my-openai/odd', 'my-elevenlabs/ok', 'my-fish/ok', 'my-xtts/female', 'my-piper/en_US-lessac-medium']) assert.ok(names.includes(wanted), `${wanted} in ${names}`);
-    assert.deepEqual(body.unreachable.map((u) => u.provider), ['gone']);
-    assert.match(body.unreachable[0].reason, /cannot be reached/);
+    // espeak-ng may be there or not: then it says so, too.
+    const missing = body.unreachable.filter((u) => u.provider !== 'espeak');
+    assert.deepEqual(missing.map((u) => u.provider), ['gone']);
+    assert.match(missing[0].reason, /cannot be reached/);
     const one = await request(server, 'GET', '/api/voices?provider=my-piper');
     assert.ok(one.body.data.length === 2 && one.body.data.every((v) => v.provider === 'my-piper' && v.language));
     assert.equal((await request(server, 'DELETE', '/api/speech/providers/gone')).status, 204);
