@@ -393,9 +393,40 @@ static void a_crowd(struct fixture *f)
     assert_int_equal(stats.head_pos, PEOPLE * 50 + 1);
 }
 
+static size_t named(struct fixture *f)
+{
+    struct store_blob_names *names = STORE_NEW(blob_names, BLOB_NAMES);
+    RUN(f, names);
+    size_t count = names->count;
+    DONE(names);
+    return count;
+}
+
+/* Files that events name stay; when the message they are about is forgotten, nothing names them any more. */
+static void events_name_files(struct fixture *f)
+{
+    static const char hash[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    char data[200];
+    fixture_room(f);
+    uint64_t said = fixture_say(f, "message", "{\"text\":\"hello\"}", 0);
+    snprintf(data, sizeof data, "{\"text\":\"%s\"}", hash);
+    fixture_say(f, "message", data, 0); /* words of somebody, no file */
+    assert_int_equal(named(f), 0);
+    snprintf(data, sizeof data, "{\"media\":\"%s\",\"visemes\":\"%.63sf\"}", hash, hash + 1);
+    fixture_say(f, "speech", data, said);
+    assert_int_equal(named(f), 2);
+    struct store_forget *g = STORE_NEW(forget, FORGET);
+    g->tenant = f->tenant, g->room = f->room, g->epoch = store_epoch(f->store);
+    g->seqs = &said, g->seq_count = 1;
+    RUN(f, g);
+    DONE(g);
+    assert_int_equal(named(f), 0);
+}
+
 STORE_TESTS({"numbers without holes", numbers_without_holes}, {"pages", pages},
             {"client ids are stored once", client_ids_are_stored_once},
             {"operations are done once", operations_are_done_once}, {"epochs fence", epochs_fence},
             {"races are told", races_are_told}, {"messages fold", messages_fold},
             {"events are found", events_are_found}, {"consumers follow", consumers_follow},
-            {"open turns", open_turns}, {"forgetting", forgetting}, {"a crowd", a_crowd})
+            {"open turns", open_turns}, {"forgetting", forgetting}, {"events name files", events_name_files},
+            {"a crowd", a_crowd})
