@@ -2,10 +2,10 @@
  * Transcribing a recording that is kept: a job that takes it piece by piece, so that its progress moves and
  * an hour of sound takes no more memory than a minute.
  *
- * The media child cuts the next piece where it is quiet (media/look.h) and gives it as WAV; the ear hears it;
- * the times of its words are moved to where the piece stands. In the end text, segments and words become a
- * blob of the medium, and the words are found by the list's ?find=. Jobs are of this process: after a restart
- * a transcription is begun again by who wants it.
+ * The media child cuts the next piece where it is quiet (media/look.h) and gives it as WAV; the ears (their
+ * whole chain, voice/ears.h) hear it; the times of its words are moved to where the piece stands. In the end
+ * text, segments and words become a blob of the medium, and the words are found by the list's ?find=. Jobs
+ * are of this process: after a restart a transcription is begun again by who wants it.
  *
  * POST /api/media/{id}/transcribe  202: the job; the same one while it runs
  * GET  /api/media/{id}/transcribe  the job
@@ -13,7 +13,7 @@
  */
 #include "api/media.h"
 #include "persona/card_import.h"
-#include "voice/ear.h"
+#include "voice/ears.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -50,7 +50,6 @@ struct transcribing {
     uint64_t duration_ms, from_ms, to_ms;
     bool last;
     struct look look;
-    struct ear_job ear;
     struct buf text, segments; /* of all pieces */
     uint64_t segment_count, confident;
     double confidence;
@@ -292,25 +291,25 @@ static void add_heard(struct transcribing *t, const struct json *heard)
         add_segment(t, one, by_s);
 }
 
-/* On the child's loop; `t` is the job's alone until heard(). */
-static void hearing(struct ear_job *job, double share)
+static void hearing(void *arg, double share)
 {
-    const struct transcribing *t = CONTAINER(job, struct transcribing, ear);
+    on_loop();
+    const struct transcribing *t = arg;
     if (t->duration_ms)
         tell(t->media, JOB_RUNNING,
              ((double)t->from_ms + share * (double)(t->to_ms - t->from_ms)) / (double)t->duration_ms, NULL);
 }
 
-static void heard(struct ear_job *job)
+static void heard(void *arg, enum err err, const struct error *e, const struct ears_heard *what)
 {
     on_loop();
-    struct transcribing *t = CONTAINER(job, struct transcribing, ear);
+    struct transcribing *t = arg;
     struct json *json = NULL;
-    if (job->err) {
-        fail(t, &job->error);
+    if (err) {
+        fail(t, e);
         return;
     }
-    if (json_parse(&t->arena, job->json, &json, NULL) == ERR_OK)
+    if (json_parse(&t->arena, arena_str(&t->arena, what->json), &json, NULL) == ERR_OK)
         add_heard(t, json);
     if (t->last || t->to_ms <= t->from_ms) {
         keep(t);
@@ -332,9 +331,11 @@ static void cut(struct look *look)
     }
     t->to_ms = (uint64_t)json_get_i64(look->about, "to_ms", 0);
     t->last = json_get_bool(look->about, "last", true);
-    t->ear =
-        (struct ear_job){.file = buf_str(&look->wav), .arena = &t->arena, .progress = hearing, .done = heard};
-    ear_submit(t->api->parts.ear, &t->ear);
+    static const struct ears_emit emit = {.progress = hearing, .end = heard};
+    const struct ears_request request = {0};
+    struct error e = {0};
+    if (!ears_file(t->api->parts.ears, &request, buf_str(&look->wav), &emit, t, &e))
+        fail(t, &e);
 }
 
 static void next_piece(struct transcribing *t)
