@@ -15,9 +15,9 @@ const executablePath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/c
 export const WIDE = { width: 1440, height: 900 };
 export const PHONE = { width: 360, height: 740 };
 
-export async function launch() {
+export async function launch(flags = []) {
     assert.ok(executablePath, 'Chromium is not installed: apt-get install chromium, or name one in CHROMIUM.');
-    return chromium.launch({ executablePath, headless: true, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] });
+    return chromium.launch({ executablePath, headless: true, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', ...flags] });
 }
 
 /** A page of its own profile. `page.problems` gathers console errors and uncaught ones; `allow` says which are expected. */

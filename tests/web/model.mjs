@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const WORDS = Array.from({ length: 120 }, (_, i) => (i % 12 === 11 ? 'sea. ' : 'wave '));
 
-export async function startOpenaiServer() {
+export async function startOpenaiServer(words = WORDS) {
     const model = { pace: 5, fail: 0 };
     const server = createServer(async (request, response) => {
         let text = '';
@@ -22,7 +22,7 @@ export async function startOpenaiServer() {
             return response.end(JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: 'small', choices: [{ index: 0, message: { role: 'assistant', content: 'I am here.' }, finish_reason: 'stop' }] }));
         }
         response.writeHead(200, { 'content-type': 'text/event-stream' });
-        for (const word of WORDS) {
+        for (const word of words) {
             if (response.destroyed) return;
             response.write(`data: ${JSON.stringify(chunk({ content: word }, null))}\n\n`);
             await sleep(model.pace);

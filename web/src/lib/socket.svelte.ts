@@ -147,6 +147,8 @@ export class Connection {
         if (on === this.audio) return;
         this.audio = on;
         for (const room of this.rooms.values()) this.sendJoin(room);
+        /* Leaving a room, if only to join it again, closed its microphone. */
+        this.onOpen();
     }
 
     voice(message: object): boolean {

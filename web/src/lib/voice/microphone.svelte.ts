@@ -121,13 +121,14 @@ class Microphone {
             this.obstacle = obstacleOf(cause);
             return;
         }
+        /* Who talks wants to hear the answer. Before the microphone opens: the room is joined again for it. */
+        if (speaker.state !== 'on') await speaker.turnOn();
+        if (this.wanted !== room) return this.close(false);
         this.room = room;
         this.state = 'listening';
         this.announce();
         if (this.byBrowser) this.listenInBrowser();
         void this.refresh();
-        /* Who talks wants to hear the answer. */
-        if (speaker.state !== 'on') void speaker.turnOn();
         if (this.pushToTalk && this.holding) this.press();
     }
 
