@@ -25,7 +25,7 @@
 enum {
     WINDOW_MS = VAD_WINDOW * 1000 / VAD_RATE,
     STOP_MS = 200,              /* of silence until speech counts as stopped */
-    STARVED_MS = 1500,          /* without any sound while somebody speaks: the client fell silent */
+    STARVED_MS = 3000,          /* without any sound while somebody speaks: the client fell silent */
     AWAKE_MS = 10 * 1000,       /* after the wake phrase alone, the next words need none */
     FEED_MAX = LISTEN_RATE_MAX, /* samples of one call */
     PREFIX_MAX_MS = 5000,

@@ -115,7 +115,7 @@ export async function openMic(socket, room, options = {}) {
         next,
         since: () => (mark = socket.frames.length),
         state: (state, timeout) => next((f) => f.type === 'mic' && f.state === state, `the state ${state}`, timeout),
-        final: (timeout = 15000) => next((f) => f.type === 'mic.final', 'mic.final', timeout),
+        final: (timeout = 60000) => next((f) => f.type === 'mic.final', 'mic.final', timeout),
         silero: () => socket.wait((f) => f.type === 'mic' && f.vad === 'silero', 'silero')
     };
 }
