@@ -25,12 +25,10 @@
 
 struct speech_provider; /* base/config.h: one [speech.NAME] */
 struct ear;             /* voice/ear.h */
-struct sherpa;          /* voice/sherpa.h */
 
 /* What of the process drivers may lean on; lives longer than every recogniser. */
 struct asr_house {
     struct ear *ear;
-    struct sherpa *sherpa; /* NULL: no such models here */
 };
 
 enum {

@@ -6,11 +6,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static const struct {
-    const char *type;
-    bool needs_nobody; /* stands for itself, without a [speech.NAME] */
-} hearing_types[] = {{"openai", false}, {"sherpa", true}, {"pocketsphinx", true}};
-
 /* ---- the set ---- */
 static void set_let_go(struct ears_set *set)
 {
@@ -72,16 +67,12 @@ static void add_to_chain(struct ears_set *set, struct str name)
 
 static struct ears_set *set_new(const struct config *config)
 {
-    enum { BUILT_IN = sizeof hearing_types / sizeof *hearing_types };
     struct ears_set *set = heap_alloc(sizeof *set);
     set->holders = 1;
-    set->all = arena_array(&set->arena, struct ears_provider, config->speech_count + BUILT_IN);
+    set->all = arena_array(&set->arena, struct ears_provider, config->speech_count + 1);
     for (size_t i = 0; i < config->speech_count; i++)
         add_provider(set, &config->speech[i]);
-    for (size_t i = 0; i < BUILT_IN; i++) {
-        if (hearing_types[i].needs_nobody)
-            add_built_in(set, hearing_types[i].type);
-    }
+    add_built_in(set, "pocketsphinx");
     for (size_t i = 0; i < config->ear.chain.n; i++)
         add_to_chain(set, config->ear.chain.v[i]);
     if (set->chain_count == EARS_CHAIN_MAX)

@@ -67,6 +67,11 @@ test("the chain's first hears, with words and their times on the recording's clo
     assert.deepEqual([sent.toString('latin1', 0, 4), sent.readUInt16LE(22), sent.readUInt32LE(24), sent.readUInt32LE(40)], ['RIFF', 1, 16000, sent.length - 44]);
 });
 
+test('what hears is told, in order', async () => {
+    const { hear } = await (await fetch(`${server.url}/api/voice`)).json();
+    assert.deepEqual(hear.map((h) => [h.provider, h.type, h.ok]), [['main', 'openai', true], ['pocketsphinx', 'pocketsphinx', true]]);
+});
+
 test("whisper.cpp's /inference, with its words inside segments", async () => {
     const heard = await asr({ provider: 'cpp' });
     assert.deepEqual([heard.provider, heard.text], ['cpp', 'The quick brown fox.']);
@@ -170,5 +175,5 @@ test('when the chain fails, pocketsphinx hears; a dead one is left alone', async
     assert.match(left.error.message, /left alone/);
     const began = Date.now();
     assert.equal((await asr({})).provider, 'pocketsphinx');
-    assert.ok(Date.now() - began < 3000);
+    assert.ok(Date.now() - began < 10_000, "nobody waits for the dead one");
 });
