@@ -318,6 +318,14 @@ void handle_voice_state(struct call *call)
     if (call->api->parts.listening)
         listening_stats(call->api->parts.listening, &stats);
     jw_kv_string(&w, "vad", stats.silero ? STR("silero") : STR("energy"));
+    jw_key(&w, STR("https"));
+    if (str_empty(call->api->https.url)) {
+        jw_null(&w);
+    } else {
+        jw_object(&w);
+        jw_kv_string(&w, "url", call->api->https.url);
+        jw_end_object(&w);
+    }
     jw_end_object(&w);
     call_json(call, 200, buf_str(&b));
 }

@@ -91,3 +91,11 @@ test('without HTTPS there is a sentence that says how to get it', async () => {
     await plain.stop();
     removeFolder(plain.data);
 });
+
+test('the state of voice says what hears, and where phones come', async () => {
+    const { body } = await request(server, 'GET', '/api/voice');
+    assert.equal(body.https.url, `https://127.0.0.1:${port}`);
+    assert.ok(body.speak.some((one) => one.provider === 'flite' && one.ok));
+    assert.ok(body.hear.some((one) => one.provider === 'pocketsphinx' && one.ok), JSON.stringify(body.hear));
+    assert.ok(['silero', 'energy'].includes(body.vad));
+});

@@ -2000,6 +2000,12 @@ export interface VoiceSpeaker {
     place: number | null;
 }
 
+/** Where the page has a microphone from other machines. */
+export interface VoiceHttps {
+    /** The address. */
+    url: string;
+}
+
 /** The state of speaking and hearing. */
 export interface VoiceState {
     /** What can speak. */
@@ -2008,6 +2014,8 @@ export interface VoiceState {
     hear: VoiceSpeaker[];
     /** What finds speech in open microphones. */
     vad: 'silero' | 'energy';
+    /** Null where phones cannot come. */
+    https: VoiceHttps | null;
 }
 
 /** To POST /v1/realtime/client_secrets. */

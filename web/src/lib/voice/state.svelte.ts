@@ -1,18 +1,6 @@
 // What the server says of voice (GET /api/voice), asked for where it is shown.
 import { get } from '../api';
-
-export interface Part {
-    provider: string;
-    ok: boolean;
-    reason?: string | null;
-}
-
-interface State {
-    speak?: Part[];
-    hear?: Part[];
-    vad?: string;
-    https?: { url: string; qr_svg_url?: string | null } | null;
-}
+import type { VoiceState as State } from '../generated/types';
 
 class VoiceState {
     now = $state.raw<State | null>(null);
