@@ -203,6 +203,8 @@ static LOOP bool stop_at(struct room *room, struct speaking *s, const struct sto
     size_t heard = heard_length(s, stop->index, stop->ms, text.n);
     /* All of it was heard, or there is no message to say it of. */
     bool nothing = s->again || (!turn && (heard >= text.n || !s->message_seq));
+    if (!stop->others)
+        own_played(s, stop->index, stop->ms);
     /* Decided before the speech is stopped: that changes what there is to be heard. */
     if (!nothing) {
         s->heard_by = stop->by;

@@ -232,6 +232,11 @@ void turn_compose(struct turn *turn)
     persona_compose(&turn->arena, &in, &turn->prompt);
 }
 
+struct str turn_engine_key(const struct turn *turn, struct arena *a)
+{
+    return arena_printf(a, "%s %s", id_text(turn->room->id).c, id_text(turn->persona).c);
+}
+
 void turn_request(struct turn *turn, struct gen_request *out)
 {
     static const enum gen_role roles[] = {
@@ -243,13 +248,12 @@ void turn_request(struct turn *turn, struct gen_request *out)
         messages[i].content_raw = turn_parts(turn, m->seq, m->text);
         messages[i].pictures = messages[i].content_raw.n > 0;
     }
-    *out = (struct gen_request){
-        .id = turn->id,
-        .messages = messages,
-        .message_count = turn->prompt.count,
-        .stream = true,
-        .key = arena_printf(&turn->arena, "%s %s", id_text(turn->room->id).c, id_text(turn->persona).c),
-        .hints = &turn->hints};
+    *out = (struct gen_request){.id = turn->id,
+                                .messages = messages,
+                                .message_count = turn->prompt.count,
+                                .stream = true,
+                                .key = turn_engine_key(turn, &turn->arena),
+                                .hints = &turn->hints};
     fill_sampling(turn->get.persona, &out->sampling);
     turn_request_asked(turn, out);
 }

@@ -162,6 +162,9 @@ struct room_spoken {
     double confidence;
     uint32_t duration_ms;
     struct str language, original, words /* JSON array */, media;
+    const int16_t *samples; /* as it sounded, for engines that hear by themselves; or NULL */
+    size_t sample_count;
+    unsigned sample_rate;
 };
 
 struct room_op {

@@ -74,6 +74,7 @@ static LOOP void speaking_free(struct speaking *s)
         utter_free(u);
     }
     opus_close(s);
+    own_free(s);
     timer_close(&s->pace);
     buf_release(&s->text);
     sentences_release(&s->cut);
@@ -229,6 +230,8 @@ static LOOP void begin(struct utter *u)
 static LOOP void make(struct speaking *s)
 {
     unsigned ahead = 0;
+    if (s->own) /* its sound comes by itself */
+        return;
     for (struct utter *u = s->now; u && ahead < SPEAK_AHEAD; u = u->next, ahead++) {
         if (!u->begun)
             begin(u);
@@ -287,6 +290,8 @@ static LOOP void add(struct speaking *s, size_t from, struct str text)
     if (!s->now)
         s->now = u;
     waterfall_mark(s, VOICE_FIRST_SENTENCE);
+    if (s->own)
+        own_sentence(s, u);
 }
 
 /* A piece of the text, as sentence.h gave it; what only begins an action waits for the rest. */
@@ -465,6 +470,7 @@ void speaking_stop(struct speaking *s, const char *reason, const struct error *e
     struct utter *now = s->now;
     if (s->over)
         return;
+    own_free(s);
     s->over = s->text_over = true;
     timer_cancel(&s->pace);
     for (struct utter *u = now; u; u = u->next) {
@@ -493,7 +499,7 @@ void speaking_stop_all(struct room *room)
 
 /* ---- with the turn ---- */
 
-static bool wanted(const struct turn *turn)
+bool speaking_wanted(const struct turn *turn)
 {
     const struct room *room = turn->room;
     const struct room_deps *deps = &room->home->rooms->deps;
@@ -501,16 +507,9 @@ static bool wanted(const struct turn *turn)
            (room->listeners || turn->aloud);
 }
 
-void speaking_delta(struct turn *turn, struct str text)
+struct speaking *speaking_for(struct turn *turn)
 {
-    struct speaking *s = speaking_find(turn->room, turn->id);
-    if (s) {
-        speaking_feed(s, text);
-        return;
-    }
-    if (!wanted(turn))
-        return;
-    s = speaking_new(turn->room, turn->id, turn->get.persona);
+    struct speaking *s = speaking_new(turn->room, turn->id, turn->get.persona);
     if (turn->asked.voice_set) {
         const struct room_voice *v = &turn->asked.voice;
         s->voice = (struct voice){.provider = kept_str(s, v->provider),
@@ -523,7 +522,21 @@ void speaking_delta(struct turn *turn, struct str text)
     s->fall.at_us[VOICE_END_OF_TURN] = turn->end_of_turn_us;
     s->fall.at_us[VOICE_TRANSCRIPT] = turn->transcript_us;
     s->fall.at_us[VOICE_FIRST_TOKEN] = turn->since_us + turn->first_delta_us;
-    speaking_feed(s, buf_str(&turn->text)); /* also what came before anybody listened */
+    return s;
+}
+
+void speaking_delta(struct turn *turn, struct str text)
+{
+    struct speaking *s = speaking_find(turn->room, turn->id);
+    if (s) {
+        if (!s->fall.at_us[VOICE_FIRST_TOKEN])
+            s->fall.at_us[VOICE_FIRST_TOKEN] = turn->since_us + turn->first_delta_us;
+        speaking_feed(s, text);
+        return;
+    }
+    if (!speaking_wanted(turn))
+        return;
+    speaking_feed(speaking_for(turn), buf_str(&turn->text)); /* also what came before anybody listened */
 }
 
 void speaking_text_over(struct room *room, struct id turn)
@@ -534,6 +547,7 @@ void speaking_text_over(struct room *room, struct id turn)
     s->text_over = true;
     sentences_end(&s->cut);
     cut(s);
+    own_text_over(s);
     speaking_begin(s);
 }
 

@@ -13,8 +13,8 @@
  *
  *   speaking.c     begins, cuts, makes, gives out           speak_opus.c   packets for those who want Opus
  *   speak_tell.c   the events                               speak_keep.c   what stays: sound and words as
- * blobs speak_again.c  a stored message, spoken again           heard.c        played, interrupted,
- * message.heard
+ * blobs speak_own.c     an engine's own sound              speak_again.c  a stored message, spoken again
+ * heard.c        played, interrupted, message.heard
  *
  * Everything belongs to the room's home loop. Private to src/room.
  */
@@ -23,6 +23,7 @@
 
 #include "room/room.h"
 #include "voice/sentence.h"
+#include "voice/sound_cut.h"
 #include "voice/speech.h"
 
 enum {
@@ -76,6 +77,9 @@ struct speaking {
     bool again;  /* a stored message: nothing is said that the log does not have */
     bool unkept; /* its sound does not stay: no message was stored, or it is forgotten, or has it already */
 
+    struct own_sound *own;  /* the engine's own sound instead of a voice (speak_own.c); NULL: none */
+    struct str engine, key; /* whose sound it was, for engines_played(); empty: a voice's */
+
     struct buf text; /* all that was fed */
     size_t found;    /* up to where sentences were found in it */
     struct sentences cut;
@@ -117,6 +121,18 @@ bool speaking_busy(const struct room *room) LOOP; /* the room must stay in memor
 void speaking_release(struct room *room) LOOP;    /* with the room */
 void speaking_forget(struct room *room, struct id message) LOOP;
 size_t speaking_now(struct room *room, struct event_row out[2], struct arena *a) LOOP; /* for who joins */
+
+bool speaking_wanted(const struct turn *turn) LOOP; /* somebody hears it */
+struct speaking *speaking_for(struct turn *turn) LOOP; /* a new one */
+
+/* speak_own.c: an engine that speaks by itself. */
+struct gen_sound;
+void speaking_own_sound(struct turn *turn, const struct gen_sound *sound) LOOP;
+void own_sentence(struct speaking *s, const struct utter *u) LOOP; /* a further sentence is known */
+void own_text_over(struct speaking *s) LOOP;
+void own_free(struct speaking *s);
+/* The listener stopped it there: the engine is told what was not heard. */
+void own_played(struct speaking *s, uint32_t index, uint32_t ms) LOOP;
 
 /* speak_tell.c */
 void tell_caption(struct utter *u) LOOP;

@@ -248,6 +248,20 @@ static void on_tool_call(void *arg, struct str json)
     turn_tool_call(arg, json);
 }
 
+/* The engine speaks by itself: its sound takes the place of the persona's voice. */
+static void on_sound(void *arg, const struct gen_sound *sound)
+{
+    on_loop();
+    speaking_own_sound(arg, sound);
+}
+
+static void on_heard(void *arg, struct str text)
+{
+    on_loop();
+    struct turn *turn = arg;
+    buf_add(&turn->engine_heard, text);
+}
+
 static void on_end(void *arg, const struct gen_end *end)
 {
     on_loop();
@@ -268,6 +282,21 @@ static void on_end(void *arg, const struct gen_end *end)
         go(turn, STEP_EXPRESS);
 }
 
+/* An engine that speaks and hears by itself gets what was said as it sounded, and is asked for its own sound
+ * where somebody listens; but not where words are held back, as they cannot be taken out of a sound. */
+static LOOP void turn_request_sound(struct turn *turn, struct str name, struct gen_request *request)
+{
+    struct engines *engines = turn->room->home->rooms->deps.engines;
+    const struct engine_info *info = engines_find(engines, name);
+    const struct persona_voice *voice = &turn->get.persona->voice;
+    if (!info || !engines_speaks(engines, name))
+        return;
+    request->said = turn->said;
+    request->sound = !turn->filter && speaking_wanted(turn);
+    if (str_ieq(voice->provider, info->provider))
+        request->voice = voice->name;
+}
+
 static void looked(struct turn *turn);
 
 /* First what there is to see. */
@@ -284,7 +313,8 @@ static void looked(struct turn *turn)
         stop(turn);
         return;
     }
-    static const struct gen_emit emit = {.delta = on_delta, .tool_call = on_tool_call, .end = on_end};
+    static const struct gen_emit emit = {
+        .delta = on_delta, .tool_call = on_tool_call, .end = on_end, .sound = on_sound, .heard = on_heard};
     struct gen_request request;
     struct gen_end end = {0};
     turn_request(turn, &request);
@@ -292,6 +322,7 @@ static void looked(struct turn *turn)
     turn->filter = filter_new(&turn->arena, &words);
     struct str name = turn->get.persona->engine;
     turn->engine = name;
+    turn_request_sound(turn, name, &request);
     turn->gen = engines_start(turn->room->home->rooms->deps.engines, name, &request, &emit, turn, &end);
     if (!turn->gen) {
         turn->end = end;
@@ -347,6 +378,15 @@ void turn_begin_preview(struct turn *turn)
     perceive(turn);
 }
 
+static void keep_said(struct turn *turn, const struct room_spoken *spoken)
+{
+    if (!spoken->sample_count)
+        return;
+    int16_t *samples = arena_array(&turn->arena, int16_t, spoken->sample_count);
+    memcpy(samples, spoken->samples, spoken->sample_count * sizeof *samples);
+    turn->said = (struct gen_sound){samples, spoken->sample_count, spoken->sample_rate};
+}
+
 struct turn *turn_new(struct room *room, const struct turn_plan *plan)
 {
     struct turn *turn = heap_alloc(sizeof *turn), **tail = &room->turns;
@@ -365,6 +405,7 @@ struct turn *turn_new(struct room *room, const struct turn_plan *plan)
         turn->last_sound_us = plan->spoken->last_sound_us;
         turn->end_of_turn_us = plan->spoken->end_of_turn_us;
         turn->transcript_us = plan->spoken->transcript_us;
+        keep_said(turn, plan->spoken);
     }
     while (*tail)
         tail = &(*tail)->next;
@@ -398,6 +439,7 @@ void turn_free(struct turn *turn)
     timer_close(&turn->recall_timeout);
     buf_release(&turn->text);
     buf_release(&turn->tool_calls);
+    buf_release(&turn->engine_heard);
     arena_release(&turn->arena);
     free(turn);
 }

@@ -87,6 +87,8 @@ struct turn {
     bool aloud;                 /* it answers a voice: it is spoken whoever listens */
     bool interrupted;           /* somebody did not want to hear more: what there is is the answer */
     uint64_t last_sound_us, end_of_turn_us, transcript_us; /* of what it answers; 0: not spoken */
+    struct gen_sound said;                                 /* and how it sounded; count 0: not kept */
+    struct buf engine_heard; /* what an engine that hears by itself understood of it */
 
     enum turn_outcome outcome;
     struct gen_end end; /* how the engine ended, or why the turn failed */
@@ -104,6 +106,8 @@ void turn_abort(struct room *room, struct turn *turn, struct room_op *op) LOOP;
  * request that says it to an engine (in the turn's arena). */
 void turn_compose(struct turn *turn) LOOP;
 void turn_request(struct turn *turn, struct gen_request *out) LOOP;
+/* Whose conversation it is, for engines that keep something of it (gen_request.key). */
+struct str turn_engine_key(const struct turn *turn, struct arena *a) LOOP;
 /* The seqs of this room's messages that the prompt will hold, for recall to leave out. */
 size_t turn_transcript(const struct turn *turn, const struct said **out, size_t max) LOOP;
 

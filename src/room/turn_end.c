@@ -147,6 +147,8 @@ static struct str ended_data(struct arena *a, const struct turn *turn)
     else
         jw_kv_null(&w, "finish");
     write_usage(&w, &turn->end.usage);
+    if (turn->engine_heard.n)
+        jw_kv_string(&w, "heard", buf_str(&turn->engine_heard));
     if (turn->tool_calls.n)
         jw_kv_raw(&w, "tool_calls", arena_printf(a, "[%.*s]", STR_ARG(buf_str(&turn->tool_calls))));
     write_timings(&w, turn);

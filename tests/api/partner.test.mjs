@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
-import { startRealtime } from './lib/realtime-server.mjs';
+import { listen, whole } from './lib/listener.mjs';
+import { LETTER_MS, startRealtime } from './lib/realtime-server.mjs';
 import { openRoom, say, settled } from './lib/talk.mjs';
 
 const KEY = 'sk-real';
@@ -245,4 +246,73 @@ test('through the gateway: tools are called, results go back, pictures too', asy
     assert.equal(session.items[2].output, 'sunny');
     assert.deepEqual(session.items[3].content, [{ type: 'input_text', text: 'And here?' }, { type: 'input_image', image_url: 'data:image/png;base64,AAAA' }]);
     await session.closed;
+});
+
+// ---- its own sound ----
+
+const RATE = 24000;
+
+/** What was told and heard of a turn's sentences, once its speech is over. */
+async function spoken(listener, turn, timeout = 15000) {
+    await listener.told('speech.ended', (e) => e.turn === turn && e.data.index === null, timeout);
+    const captions = new Map(listener.of('caption').filter((e) => e.turn === turn).map((e) => [e.data.index, e.data]));
+    return [...captions.values()].map((c) => ({ ...whole(listener.sound, turn, c.index), text: c.text, from: c.from }));
+}
+
+test('its own sound: cut into sentences with captions, kept, and no other voice', async () => {
+    const room = await roomWith('ok', { name: 'aloud' });
+    const listener = await listen(server, room);
+    await say(server, room, 'One thing. Then another thing, a little longer than that! And a third');
+    const events = await settled(server, room);
+    const turn = last(events, 'turn.started').turn;
+    const sentences = await spoken(listener, turn);
+    assert.ok(sentences.length >= 2, `${sentences.length} sentences`);
+    /* every letter takes LETTER_MS, and every sentence's end 250 ms more */
+    const lasts = (text) => (text.replace(/\s/g, '').length * RATE * LETTER_MS) / 1000 + ((text.match(/[.!?]+(\s|$)/g) ?? []).length * RATE) / 4;
+    const samples = sentences.reduce((n, s) => n + s.samples, 0);
+    assert.equal(samples, lasts(answers(events)[0]), 'all of the provider\'s sound, and only that');
+    for (const s of sentences) {
+        assert.equal(s.rate, RATE);
+        assert.ok(s.samples > 0, s.text);
+        assert.ok(Math.abs(s.samples - lasts(s.text)) <= RATE / 10, `'${s.text}': ${s.samples} of ${lasts(s.text)}`);
+    }
+    assert.equal(sentences.map((s) => s.text).join(' ').replace(/\s+/g, ' ').trim(), answers(events)[0]);
+    assert.deepEqual(partner.sessions[0].settings.output_modalities, ['audio']);
+    const kept = await until(async () => {
+        const all = (await settled(server, room)).filter((e) => e.kind === 'speech');
+        return all.length === sentences.length && all;
+    });
+    const blob = await fetch(`${server.url}/api/media/${kept[0].data.media}`);
+    assert.equal(blob.status, 200);
+    await listener.close();
+});
+
+test('a fallback without sound of its own is spoken by the persona\'s voice', async () => {
+    const room = await roomWith('cut', { name: 'aloud-fb', fallback: 'scripted' });
+    const listener = await listen(server, room);
+    await say(server, room, 'Hello there.');
+    const turn = last(await settled(server, room), 'turn.started').turn;
+    assert.ok((await spoken(listener, turn)).every((s) => s.samples > 0 && s.rate !== RATE));
+    await listener.close();
+});
+
+test('an interruption is told to the provider: what was not heard is cut from its item', async () => {
+    const room = await roomWith('ok', { name: 'stopped' });
+    const listener = await listen(server, room);
+    await say(server, room, 'Tell me a long story about a ship and the sea and the wind and the stars above it.');
+    const turn = last(await settled(server, room), 'turn.started').turn;
+    await until(() => listener.sound.length > 2);
+    listener.send({ type: 'interrupt', room, turn, index: 0, ms: 900 });
+    await until(() => partner.sessions[0].types().includes('conversation.item.truncate'));
+    const [cut] = partner.sessions[0].received.filter((e) => e.type === 'conversation.item.truncate');
+    assert.equal(cut.audio_end_ms, 900);
+    assert.equal(cut.content_index, 0);
+    assert.equal(partner.sessions[0].items.at(-1).truncated, 900);
+    const heard = await until(async () => last(await settled(server, room), 'message.heard'));
+    assert.ok(heard.data.text.length > 0);
+    await say(server, room, 'Never mind.');
+    await settled(server, room);
+    await until(() => partner.sessions.at(-1).texts().some((t) => t === 'user: Never mind.'));
+    assert.equal(partner.sessions.length, 1, 'the session went on');
+    await listener.close();
 });

@@ -6,12 +6,13 @@ import http from 'node:http';
 import { WebSocketServer } from 'ws';
 
 const RATE = 24000;
+export const LETTER_MS = 60; /* of sound, and 250 ms of silence after a sentence */
 let serial = 0;
 const id = (kind) => `${kind}_${++serial}`;
 
-/** A tone of so many samples: 16 bits, little-endian. */
-function tone(samples) {
-    const bytes = Buffer.alloc(samples * 2);
+/** A tone of so many samples, and silence after it: 16 bits, little-endian. */
+function tone(samples, silent = 0) {
+    const bytes = Buffer.alloc((samples + silent) * 2);
     for (let i = 0; i < samples; i++) bytes.writeInt16LE(Math.round(8000 * Math.sin((i * 2 * Math.PI * 330) / RATE)), i * 2);
     return bytes;
 }
@@ -139,10 +140,11 @@ class Session {
             if (model !== 'no-deltas') this.send({ type: kind, response_id: response, item_id: item.id, output_index: 0, content_index: 0, delta: word });
             if (audio) {
                 /* pieces that end in the middle of a sample */
-                const bytes = tone(RATE / 10), cut = bytes.length - 1;
+                const pause = /[.!?]\s*$/.test(word) ? 250 : 0;
+                const bytes = tone((RATE * LETTER_MS * word.trim().length) / 1000, (RATE * pause) / 1000), cut = bytes.length - 1;
                 for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)])
                     this.send({ type: beta ? 'response.audio.delta' : 'response.output_audio.delta', response_id: response, item_id: item.id, output_index: 0, content_index: 0, delta: piece.toString('base64') });
-                item.ms += 100;
+                item.ms += LETTER_MS * word.trim().length + pause;
             }
             if (model === 'half' && spoken.length > 100) return this.socket.terminate();
             if (model === 'half-stall' && spoken.length > 30) return;
