@@ -116,6 +116,12 @@ static LOOP void say(struct mic *mic, const struct heard *heard)
     spoken->duration_ms = heard->to_ms > heard->from_ms ? heard->to_ms - heard->from_ms : 0;
     spoken->language = arena_str(&op->arena, heard->language);
     spoken->words = words_of(&op->arena, heard->json);
+    if (heard->sample_count) {
+        struct str sound = {(const char *)heard->samples, heard->sample_count * sizeof *heard->samples};
+        spoken->samples = (const int16_t *)(const void *)arena_str(&op->arena, sound).p;
+        spoken->sample_count = heard->sample_count;
+        spoken->sample_rate = LISTEN_RATE;
+    }
     op->text = arena_str(&op->arena, heard->text);
     op->spoken = spoken;
     op->done = said;
@@ -283,6 +289,7 @@ static LOOP enum err mic_open(struct client *client, const struct json *message,
         .silence_ms = (unsigned)config->ear.silence,
         .complete = true,
         .no_text = mic->browser,
+        .keep_sound = true, /* for engines that hear by themselves */
         .language = mic->barge.language,
         .wake = mic->wake,
     };
