@@ -32,6 +32,7 @@ void own_sentence(struct speaking *s, const struct utter *u)
     sound_cut_sentence(&s->own->cut, u->text.n);
     if (!s->own->at)
         s->own->at = s->last;
+    own_mouth_begin(s->last);
 }
 
 /* Hands sentences what is theirs. */
@@ -48,9 +49,10 @@ static LOOP void share_out(struct speaking *s)
         buf_add(&u->sound, str_of(own->waiting.p, count * sizeof(int16_t)));
         u->samples += count;
         buf_drop(&own->waiting, count * sizeof(int16_t));
+        u->all = ended;
+        own_mouth_shape(u);
         if (!ended)
             break;
-        u->made = true;
         own->at = u->next;
     }
 }
@@ -87,8 +89,12 @@ void own_text_over(struct speaking *s)
     s->own->cut.text_over = s->own->cut.sound_over = true;
     share_out(s);
     own_free(s);
-    for (struct utter *u = s->first; u; u = u->next)
-        u->begun = u->made = true;
+    for (struct utter *u = s->first; u; u = u->next) {
+        u->begun = u->all = true;
+        if (!u->made)
+            own_mouth_shape(u);
+        u->made |= !u->rate; /* it got no sound at all */
+    }
 }
 
 void own_played(struct speaking *s, uint32_t index, uint32_t ms)

@@ -63,6 +63,7 @@ static LOOP void utter_free(struct utter *u)
 {
     if (u->speech)
         speech_cancel(u->speech);
+    own_mouth_drop(u);
     buf_release(&u->sound);
     free(u);
 }
@@ -168,6 +169,15 @@ static void on_visemes(void *arg, const struct viseme_key *keys, size_t count)
         tell_visemes(&late);
         waterfall_mark(u->speaking, VOICE_FIRST_VISEME);
     }
+}
+
+void speaking_add_times(struct utter *u, const struct viseme_key *keys, size_t key_count,
+                        const struct tts_word *words, size_t word_count)
+{
+    if (word_count)
+        on_words(u, words, word_count);
+    if (key_count)
+        on_visemes(u, keys, key_count);
 }
 
 static void on_sound(void *arg, const int16_t *samples, size_t count)
@@ -477,6 +487,7 @@ void speaking_stop(struct speaking *s, const char *reason, const struct error *e
         if (u->speech)
             speech_cancel(u->speech);
         u->speech = NULL;
+        own_mouth_drop(u);
         u->kept = !u->made || u->error.err || !u->sent; /* what was not heard at all does not stay */
         u->ended = true;
         u->begun = true;

@@ -48,6 +48,8 @@ struct utter { /* one sentence */
     struct str say;  /* what the voice is given */
     struct speech *speech;
     bool begun, made, told, ended, kept;
+    bool all;                /* of an engine's own sound: it is all there */
+    struct own_mouth *mouth; /* and what makes its mouth shapes (speak_mouth.c) */
     unsigned rate;
     struct tts_word *words;
     struct viseme_key *keys;
@@ -122,8 +124,10 @@ void speaking_release(struct room *room) LOOP;    /* with the room */
 void speaking_forget(struct room *room, struct id message) LOOP;
 size_t speaking_now(struct room *room, struct event_row out[2], struct arena *a) LOOP; /* for who joins */
 
-bool speaking_wanted(const struct turn *turn) LOOP; /* somebody hears it */
+bool speaking_wanted(const struct turn *turn) LOOP;    /* somebody hears it */
 struct speaking *speaking_for(struct turn *turn) LOOP; /* a new one */
+void speaking_add_times(struct utter *u, const struct viseme_key *keys, size_t key_count,
+                        const struct tts_word *words, size_t word_count) LOOP;
 
 /* speak_own.c: an engine that speaks by itself. */
 struct gen_sound;
@@ -131,6 +135,10 @@ void speaking_own_sound(struct turn *turn, const struct gen_sound *sound) LOOP;
 void own_sentence(struct speaking *s, const struct utter *u) LOOP; /* a further sentence is known */
 void own_text_over(struct speaking *s) LOOP;
 void own_free(struct speaking *s);
+/* speak_mouth.c: reads the text; makes keys of the sound that came, and u->made of u->all; lets go. */
+void own_mouth_begin(struct utter *u) LOOP;
+void own_mouth_shape(struct utter *u) LOOP;
+void own_mouth_drop(struct utter *u);
 /* The listener stopped it there: the engine is told what was not heard. */
 void own_played(struct speaking *s, uint32_t index, uint32_t ms) LOOP;
 

@@ -2,6 +2,7 @@
 // the documented format, well and badly.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Person, spoken as voiced } from '../lib/microphone.mjs';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
 import { listen, whole } from './lib/listener.mjs';
 import { LETTER_MS, startRealtime } from './lib/realtime-server.mjs';
@@ -256,7 +257,7 @@ const RATE = 24000;
 async function spoken(listener, turn, timeout = 15000) {
     await listener.told('speech.ended', (e) => e.turn === turn && e.data.index === null, timeout);
     const captions = new Map(listener.of('caption').filter((e) => e.turn === turn).map((e) => [e.data.index, e.data]));
-    return [...captions.values()].map((c) => ({ ...whole(listener.sound, turn, c.index), text: c.text, from: c.from }));
+    return [...captions.values()].map((c) => ({ ...c, ...whole(listener.sound, turn, c.index) }));
 }
 
 test('its own sound: cut into sentences with captions, kept, and no other voice', async () => {
@@ -278,6 +279,13 @@ test('its own sound: cut into sentences with captions, kept, and no other voice'
     }
     assert.equal(sentences.map((s) => s.text).join(' ').replace(/\s+/g, ' ').trim(), answers(events)[0]);
     assert.deepEqual(partner.sessions[0].settings.output_modalities, ['audio']);
+    for (const s of sentences) {
+        const keys = listener.of('visemes').filter((e) => e.turn === turn && e.data.index === s.index).flatMap((e) => e.data.frames);
+        assert.ok(keys.length > 5, `'${s.text}': ${keys.length} keys`);
+        const ms = (s.samples * 1000) / RATE;
+        keys.forEach((k, i) => assert.ok(k.at_ms <= ms + 50 && (i === 0 || k.at_ms >= keys[i - 1].at_ms), `a key at ${k.at_ms} of ${ms}`));
+        assert.ok(s.words.length > 0, 'words with their times');
+    }
     const kept = await until(async () => {
         const all = (await settled(server, room)).filter((e) => e.kind === 'speech');
         return all.length === sentences.length && all;
@@ -315,4 +323,68 @@ test('an interruption is told to the provider: what was not heard is cut from it
     await until(() => partner.sessions.at(-1).texts().some((t) => t === 'user: Never mind.'));
     assert.equal(partner.sessions.length, 1, 'the session went on');
     await listener.close();
+});
+
+// ---- its own ear ----
+
+test('what was said by voice goes to it as it sounded; what it understood comes back', async () => {
+    const room = await roomWith('ok', { name: 'ear' });
+    const person = await Person.join(server, room);
+    const voice = await voiced(server, 'Good morning, how are you today?');
+    person.silence(300);
+    await person.say(voice);
+    person.silence(2500);
+    await until(() => partner.sessions[0]?.heardBytes, 20000);
+    const events = await until(async () => {
+        const all = await settled(server, room);
+        return last(all, 'turn.ended') && all;
+    });
+    const [session] = partner.sessions;
+    const ms = (session.heardBytes / 2 / RATE) * 1000;
+    assert.ok(ms > 800 && ms < 5000, `${ms} ms of sound`);
+    assert.equal(session.items[0].content[0].type, 'input_audio');
+    assert.match(answers(events)[0], /what the provider heard/);
+    assert.equal(last(events, 'turn.ended').data.heard, 'what the provider heard');
+    await person.leave();
+
+    /* An ear that refuses gets the text. */
+    const deaf = await roomWith('deaf', { name: 'deaf' });
+    const other = await Person.join(server, deaf);
+    other.silence(300);
+    await other.say(voice);
+    other.silence(2500);
+    const said = await until(async () => {
+        const all = await settled(server, deaf);
+        return last(all, 'turn.ended') && all;
+    }, 20000);
+    assert.equal(last(said, 'turn.ended').data.outcome, 'done', JSON.stringify(last(said, 'turn.ended').data.error));
+    assert.equal(partner.sessions[0].items[0].content[0].type, 'input_text');
+    await other.leave();
+});
+
+// ---- Eidolon and Eidolon ----
+
+test('a persona of this house with a persona of another as its model', async () => {
+    const other = await startServer();
+    try {
+        const provider = await request(server, 'PUT', '/api/providers/neighbour', { type: 'realtime', base_url: `${other.url}/v1`, settings: { retries: '0' } });
+        assert.equal(provider.status, 200, JSON.stringify(provider.body));
+        assert.equal((await request(server, 'PUT', '/api/engines/neighbour', { provider: 'neighbour', model: 'mia' })).status, 200);
+        await addPersona('p-neighbour', 'neighbour');
+        const room = await openRoom(server, ['p-neighbour'], 'across the street');
+        const listener = await listen(server, room);
+        for (const [n, text] of ['Hello, who are you?', 'And what do you like?'].entries()) {
+            await say(server, room, text);
+            const events = await settled(server, room);
+            assert.equal(last(events, 'turn.ended').data.outcome, 'done', JSON.stringify(last(events, 'turn.ended').data.error));
+            assert.equal(answers(events).length, n + 1);
+            const sentences = await spoken(listener, last(events, 'turn.started').turn, 60000);
+            assert.ok(sentences.length > 0 && sentences.every((s) => s.samples > 0));
+            assert.ok(sentences.some((s) => s.rate === RATE), 'its own sound');
+        }
+        await listener.close();
+    } finally {
+        await other.stop();
+        removeFolder(other.data);
+    }
 });
