@@ -38,6 +38,12 @@ function samplesOf(wav) {
 }
 
 export const human = (name) => samplesOf(readFileSync(join(HUMAN, `${name}.wav`)));
+/** At a third of its loudness: the browser's gain control overdrives what is loud at once. */
+export function softer(samples) {
+    const out = Buffer.alloc(samples.length);
+    for (let i = 0; i < samples.length; i += 2) out.writeInt16LE(Math.round(samples.readInt16LE(i) / 3), i);
+    return out;
+}
 export const silence = (seconds) => Buffer.alloc(Math.round(seconds * RATE) * 2);
 export const seconds = (samples) => samples.length / 2 / RATE;
 
