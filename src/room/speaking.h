@@ -11,10 +11,12 @@
  * an interruption has little to take back, and what will never be heard is not made. One persona speaks at a
  * time in a room: the next waits with its first sentence ready.
  *
- *   speaking.c     begins, cuts, makes, gives out           speak_opus.c   packets for those who want Opus
- *   speak_tell.c   the events                               speak_keep.c   what stays: sound and words as
- * blobs speak_own.c     an engine's own sound              speak_again.c  a stored message, spoken again
- * heard.c        played, interrupted, message.heard
+ *   speaking.c    its life, beside the turn's       speak_opus.c   packets for those who want Opus
+ *   speak_cut.c   text becomes sentences            speak_keep.c   what stays: sound and words as blobs
+ *   speak_make.c  sentences become sound            speak_own.c    an engine's own sound
+ *   speak_give.c  sound is given out, or stopped    speak_mouth.c  the mouth shapes of that
+ *   speak_tell.c  the events                        speak_again.c  a stored message, spoken again
+ *   heard.c       played, interrupted, message.heard
  *
  * Everything belongs to the room's home loop. Private to src/room.
  */
@@ -102,32 +104,42 @@ struct speaking {
     struct event_row *heard_row; /* once it is */
 };
 
-/* speaking.c. The turn's text comes in; all are cheap where nobody listens. */
+/* speaking.c. The turn tells what becomes of it; all are cheap where nobody listens. */
 void speaking_delta(struct turn *turn, struct str text) LOOP;
 void speaking_text_over(struct room *room, struct id turn) LOOP;
+/* turn_end.c: the end of the turn is in the log, with its message or (none) without. */
+void speaking_stored(struct room *room, struct id turn, struct id message, uint64_t seq) LOOP;
+void speaking_forget(struct room *room, struct id message) LOOP;
+bool speaking_wanted(const struct turn *turn) LOOP;    /* somebody hears it */
+struct speaking *speaking_for(struct turn *turn) LOOP; /* a new one */
+/* The speeches of a room. */
+struct speaking *speaking_new(struct room *room, struct id turn, const struct persona *p) LOOP;
 struct speaking *speaking_find(struct room *room, struct id turn) LOOP; /* or NULL */
 struct speaking *speaking_of_message(struct room *room, struct id message) LOOP;
-struct speaking *speaking_new(struct room *room, struct id turn, const struct persona *p) LOOP;
+size_t speaking_now(struct room *room, struct event_row out[2], struct arena *a) LOOP; /* for who joins */
+bool speaking_busy(const struct room *room) LOOP; /* the room must stay in memory */
+void speaking_trim(struct room *room) LOOP;       /* lets go of the oldest that are over */
+void speaking_release(struct room *room) LOOP;    /* with the room */
+
+/* speak_cut.c */
 void speaking_feed(struct speaking *s, struct str text) LOOP;
 /* A whole text: cut into sentences, of which none is made before speaking_begin(). */
 void speaking_plan(struct speaking *s, struct str text) LOOP;
-void speaking_begin(struct speaking *s) LOOP;
-void speaking_make(struct utter *u) LOOP; /* has its voice make it, now */
+void speaking_cut(
+    struct speaking *s) LOOP; /* the sentences that are certain by now, or all where text_over */
+
+/* speak_make.c */
+void speaking_begin(struct speaking *s) LOOP;      /* makes and gives out what may be */
+void speaking_make_ahead(struct speaking *s) LOOP; /* the next sentences, where they are not being made */
+void speaking_make(struct utter *u) LOOP;          /* has its voice make it, now */
+void speaking_add_times(struct utter *u, const struct viseme_key *keys, size_t key_count,
+                        const struct tts_word *words, size_t word_count) LOOP;
+
+/* speak_give.c */
+void speaking_drive(struct room *room) LOOP; /* gives out what may be given out */
 /* Silence now; what was not given out never is. `reason` as in speech.ended; e with "failed". */
 void speaking_stop(struct speaking *s, const char *reason, const struct error *e) LOOP;
 void speaking_stop_all(struct room *room) LOOP;
-void speaking_drive(struct room *room) LOOP; /* gives out what may be given out */
-/* turn_end.c: the end of the turn is in the log, with its message or (none) without. */
-void speaking_stored(struct room *room, struct id turn, struct id message, uint64_t seq) LOOP;
-bool speaking_busy(const struct room *room) LOOP; /* the room must stay in memory */
-void speaking_release(struct room *room) LOOP;    /* with the room */
-void speaking_forget(struct room *room, struct id message) LOOP;
-size_t speaking_now(struct room *room, struct event_row out[2], struct arena *a) LOOP; /* for who joins */
-
-bool speaking_wanted(const struct turn *turn) LOOP;    /* somebody hears it */
-struct speaking *speaking_for(struct turn *turn) LOOP; /* a new one */
-void speaking_add_times(struct utter *u, const struct viseme_key *keys, size_t key_count,
-                        const struct tts_word *words, size_t word_count) LOOP;
 
 /* speak_own.c: an engine that speaks by itself. */
 struct gen_sound;
