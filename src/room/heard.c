@@ -4,8 +4,8 @@
  * Who interrupts says where (or ROOM_PLAYED did before); what was heard is cut at the end of a word by the
  * sentence's words (voice/heard.h). message.heard names a message, so it can only follow it:
  *
- *   the turn still writes     its engine is stopped, what was said becomes the message (unless others listen
- *                             on), and message.heard goes into the same transaction
+ *   the turn still writes     its engine is stopped, what was said becomes the message (unless other people
+ *                             listen on), and message.heard goes into the same transaction
  *   the turn is being stored  message.heard follows at once, and the turn ends when it is there, so that the
  *                             next turn's prompt knows
  *   the turn has ended        message.heard is an append of its own
@@ -226,7 +226,7 @@ static LOOP void interrupt(struct room *room, struct speaking *s, struct room_op
     struct stop stop = {.by = op->who.user,
                         .index = op->heard_unknown ? s->played_index : op->index,
                         .ms = op->heard_unknown ? s->played_ms : op->played_ms,
-                        .others = room->listeners > 1};
+                        .others = audience_others(&room->audience, op->who.user)};
     wait_for(s, op);
     if (!stop_at(room, s, &stop)) {
         s->hearers = op->next;

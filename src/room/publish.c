@@ -94,5 +94,5 @@ void room_publish_gone(struct room *room)
     }
     memset(room->interest, 0, sizeof room->interest);
     memset(room->hears, 0, sizeof room->hears);
-    room->listeners = 0;
+    audience_release(&room->audience);
 }

@@ -24,6 +24,7 @@
 #include "affect/affect.h"
 #include "base/map.h"
 #include "persona/persona.h"
+#include "room/audience.h"
 #include "room/sub.h"
 
 enum {
@@ -97,7 +98,7 @@ struct room {
 
     uint64_t interest[ROOM_FORMATS_MAX]; /* a bit per loop whose subscribers want this format */
     uint64_t hears[ROOM_SOUNDS];         /* a bit per loop where somebody listens in this codec (sub.h) */
-    unsigned listeners;                  /* subscriptions that listen */
+    struct audience audience;            /* whose subscriptions listen */
     uint64_t used_us;                    /* when something last happened, monotonic */
 };
 

@@ -226,6 +226,7 @@ void room_free(struct room *room)
     count_rooms(room->home->rooms, -1);
     timer_close(&room->self_timer);
     speaking_release(room);
+    audience_release(&room->audience);
     for (size_t i = 0; i < room->said_count; i++)
         said_release(&room->said[i]);
     free(room->said);

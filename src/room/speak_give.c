@@ -48,7 +48,7 @@ static void on_pace(struct timer *timer)
 static uint64_t too_early_us(const struct room *room)
 {
     uint64_t lead = (uint64_t)SPEAK_LEAD_MS * 1000, now = clock_mono_us();
-    return room->listeners && room->sound_until_us > now + lead ? room->sound_until_us - now - lead : 0;
+    return room->audience.subs && room->sound_until_us > now + lead ? room->sound_until_us - now - lead : 0;
 }
 
 /* False: no more for now. */

@@ -121,7 +121,7 @@ bool speaking_wanted(const struct turn *turn)
     const struct room *room = turn->room;
     const struct room_deps *deps = &room->home->rooms->deps;
     return deps->voices && deps->workers && !room->voice_off && !turn->preview &&
-           (room->listeners || turn->aloud);
+           (room->audience.subs || turn->aloud);
 }
 
 struct speaking *speaking_for(struct turn *turn)

@@ -385,7 +385,7 @@ LOOP void verb_join(struct room *room, struct room_op *op)
     room->interest[op->format] |= 1ull << loop_index(op->from);
     if (op->sound) {
         room->hears[op->sound] |= 1ull << loop_index(op->from);
-        room->listeners++;
+        audience_join(&room->audience, op->who.user);
     }
     verb_get(room, op);
 }
@@ -397,8 +397,8 @@ LOOP void verb_leave(struct room *room, struct room_op *op)
         room->interest[op->format] &= ~loop;
     if (op->sound && op->on) /* the last listener of its codec on its loop */
         room->hears[op->sound] &= ~loop;
-    if (op->sound && room->listeners)
-        room->listeners--;
+    if (op->sound)
+        audience_leave(&room->audience, op->who.user);
     room_op_done(op);
 }
 
