@@ -199,8 +199,9 @@ void room_publish_sound(struct room *room, const struct sub_sound *sound) LOOP;
 
 /* One function a verb; each answers its op, now or after the commit. */
 typedef void room_verb_fn(struct room *room, struct room_op *op);
-room_verb_fn verb_say, verb_edit, verb_delete_message, verb_forget, verb_retry, verb_cancel; /* say.c */
-room_verb_fn verb_update, verb_remove, verb_restore, verb_set_state, verb_clear, verb_get;   /* verbs.c */
+room_verb_fn verb_say, verb_retry, verb_cancel;                                            /* say.c */
+room_verb_fn verb_edit, verb_delete_message, verb_forget;                                  /* messages.c */
+room_verb_fn verb_update, verb_remove, verb_restore, verb_set_state, verb_clear, verb_get; /* verbs.c */
 room_verb_fn verb_join, verb_leave, verb_snapshot, verb_typing;
 room_verb_fn verb_answer;                                        /* answer.c */
 room_verb_fn verb_greet;                                         /* greeting.c */
@@ -212,13 +213,15 @@ room_verb_fn verb_recover;                                       /* recover.c */
 room_verb_fn verb_import_add, verb_import_end, verb_import_drop; /* import.c */
 bool room_importing(const struct room *room) LOOP;
 struct str room_import_name(struct arena *a, struct id room);
-/* say.c: the stored row of op->message; fails the op where there is none. */
+/* messages.c: the stored row of op->message; fails the op where there is none. */
 void room_with_message(struct room *room, struct room_op *op,
                        void (*then)(struct room *, struct room_op *, const struct event_row *)) LOOP;
 void verb_create(struct home *home, struct room_op *op) LOOP; /* verbs.c; the room is not there yet */
 void room_rest(struct room *room, const char *reason) LOOP;   /* a running room becomes idle by itself */
 void room_self_turn(struct room *room, size_t persona,
                     struct str heard) LOOP; /* say.c: without a person's message */
+/* say.c: may the op's text be a message? False: it was answered with what is wrong. */
+bool room_text_ok(struct room *room, struct room_op *op) LOOP;
 /* say.c: a turn that no message of its own causes; answers the op, if any. */
 struct turn_plan;
 void room_begin_turn(struct room *room, struct room_op *op, const struct turn_plan *plan) LOOP;
@@ -229,7 +232,7 @@ struct str message_data(struct arena *a, struct id id, struct str text, struct i
 size_t floor_answering(const struct room *room, struct str text, size_t *out, size_t max) LOOP;
 void floor_continue(struct room *room) LOOP; /* a running room goes on by itself, after a pause */
 
-/* turn.c (more in turn.h) */
+/* turn_life.c (more in turn.h) */
 enum turn_outcome { TURN_DONE, TURN_CANCELLED, TURN_FAILED, TURN_OUTCOMES };
 struct turn *turn_find(struct room *room, struct id id) LOOP;
 void turns_cancel_all(struct room *room) LOOP;

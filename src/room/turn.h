@@ -5,7 +5,8 @@
  * turn is made with the transaction that holds its turn.started; it waits for its place on the floor (one at
  * a time, but retries run beside), runs, and ends in the log whatever happens: done, cancelled with its
  * partial text, or failed with a reason. What it waits for (a persona, memory, an engine, the store) answers
- * on the loop; a cancelled turn still takes those answers before it goes. Private to src/room.
+ * on the loop; a cancelled turn still takes those answers before it goes. Its steps are in turn.c, generate
+ * in turn_generate.c, its life in turn_life.c, its end in turn_end.c. Private to src/room.
  */
 #ifndef EIDOLON_ROOM_TURN_H
 #define EIDOLON_ROOM_TURN_H
@@ -101,6 +102,14 @@ void turn_committed(struct room *room, struct turn *turn, const struct event_row
 void turn_drop(struct room *room, struct turn *turn) LOOP; /* its transaction failed */
 /* The op is answered when the turn has ended. */
 void turn_abort(struct room *room, struct turn *turn, struct room_op *op) LOOP;
+
+/* turn.c: the machine. */
+void turn_perceive(struct turn *turn) LOOP;                /* the first step */
+void turn_go(struct turn *turn, enum turn_step step) LOOP; /* on; its end instead, where it was cancelled */
+void turn_stop(struct turn *turn) LOOP; /* the end of one that was cancelled, or that the server stops */
+const struct house *turn_house(const struct turn *turn) LOOP; /* whose limits it keeps */
+
+void turn_generate(struct turn *turn) LOOP; /* turn_generate.c: the fourth step */
 
 /* prompt.c: fills turn->prompt and turn->hints from the room, the persona and what was recalled; then the
  * request that says it to an engine (in the turn's arena). */
