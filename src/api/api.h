@@ -20,7 +20,7 @@ struct engines;
 struct llama;
 struct workers;   /* loop/workers.h */
 struct settings;  /* api/settings.h */
-struct voices;    /* voice/speech.h */
+struct voices;    /* voice/voices.h */
 struct ear;       /* voice/ear.h */
 struct listening; /* voice/listen.h */
 struct media_hub; /* media/hub.h */

@@ -6,7 +6,7 @@
 #ifndef EIDOLON_API_VOICE_NAME_H
 #define EIDOLON_API_VOICE_NAME_H
 
-#include "voice/speech.h"
+#include "voice/voices.h"
 
 /* False where it is none of these. Its strings lie in the name or the settings. */
 bool voice_named(const struct config *config, struct str name, struct voice *v);

@@ -18,7 +18,7 @@
 #include "store/index.h"
 #include "voice/ears.h"
 #include "voice/listen.h"
-#include "voice/speech.h"
+#include "voice/voices.h"
 
 enum { LISTENERS_MAX = 32 };
 

@@ -36,7 +36,7 @@ enum { ROOM_FORMATS_MAX = 4 };
 struct sub_sound; /* room/sub.h */
 typedef struct shared *room_encode_sound_fn(struct id room, const struct sub_sound *sound);
 
-struct voices;  /* voice/speech.h */
+struct voices;  /* voice/voices.h */
 struct workers; /* loop/workers.h */
 struct blobs;   /* store/blob.h */
 

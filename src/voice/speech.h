@@ -9,48 +9,17 @@
  * Each utterance goes through the chain of providers (chain.h): the voice's own, then voice.chain. Where
  * another rate comes out of it than before, it is resampled: a speech has one rate.
  *
- * `struct speakers` is one loop's open drivers, `struct voices` those of all loops. A persona that names no
- * voice is spoken by voice.chain's first; where that is flite it has a voice by its id: always the same, and
- * of its own pitch and pace, so that no two sound alike by accident only.
- *
  * It does not: encode (encode.h), cache, write events.
  */
 #ifndef EIDOLON_VOICE_SPEECH_H
 #define EIDOLON_VOICE_SPEECH_H
 
-#include "base/id.h"
-#include "voice/tts.h"
+#include "voice/voices.h"
 
 enum {
     SPEECH_TEXT_MAX = 64 * 1024,
     SPEECH_AHEAD = 2, /* utterances that are being made at once */
 };
-
-struct speakers;
-struct speech_cache;
-/* All loops' speakers. */
-struct voices;
-struct voices *voices_new(struct workers *workers);
-/* The settings from now on (providers, voice.chain); they live as long as the process. Before it: flite
- * alone. */
-void voices_configure(struct voices *voices, const struct config *config);
-/* What is spoken is kept there (voice/cache.h); before the first use. */
-void voices_set_cache(struct voices *voices, struct speech_cache *cache);
-/* The calling loop's, opened at their first use. */
-struct speakers *voices_here(struct voices *voices) LOOP;
-/* What still speaks on this loop falls silent, without a word. */
-void voices_stop(struct voices *voices) LOOP;
-void voices_free(struct voices *voices); /* after the loops ended */
-
-/* How somebody sounds; empty and 0 fields leave the default. */
-struct voice {
-    struct str provider, name;
-    struct tts_prosody prosody;
-};
-
-/* Fills what a persona's own voice leaves open: by `id` the name (one of flite's), pitch and rate. An empty
- * provider stays empty: voice.chain's first. */
-struct voice voice_for(struct id id, const struct voice *own);
 
 struct speech_request {
     struct str text; /* plain, or SSML where ssml_is() */
