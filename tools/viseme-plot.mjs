@@ -31,7 +31,7 @@ rows.forEach((viseme, row) => {
     const base = SOUND + 34 + (row + 1) * ROW;
     const at = (ms) => number(base - weightAt(spoken.visemes, viseme, ms) * (ROW - 3));
     const points = [];
-    for (let ms = 0; ms <= spoken.duration_ms; ms += STEP_MS) if (at(ms) !== at(ms - STEP_MS) || at(ms) !== at(ms + STEP_MS)) points.push(`${number(x(ms))} ${at(ms)}`);
+    for (let ms = 0; ms <= spoken.duration_ms; ms += STEP_MS) if (at(ms) !== at(ms - STEP_MS) || at(ms) !== at(ms + STEP_MS) || ms + STEP_MS > spoken.duration_ms) points.push(`${number(x(ms))} ${at(ms)}`);
     out.push(`<text x="4" y="${base - 5}" fill="#333">${viseme}</text>`);
     out.push(`<path d="M${number(x(0))} ${base}L${points.join('L')}L${number(x(spoken.duration_ms))} ${base}Z" fill="${viseme === 'sil' ? '#cfcfd8' : viseme === 'PP' || viseme === 'FF' ? '#e0567a' : '#6a63d8'}"/>`);
 });

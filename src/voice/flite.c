@@ -23,6 +23,7 @@ cst_voice *register_cmu_us_awb(const char *folder);
 cst_voice *register_cmu_us_kal16(const char *folder);
 
 enum { VOICES = 4, PIECE_SAMPLES = 1024, FRAME_MS = 5 };
+#define LEAD_KEPT_S 0.03
 
 static const struct tts_voice voices[VOICES] = {
     {"slt", "en-US", "a woman, clear and even"},
@@ -72,7 +73,8 @@ struct utterance {
     bool timed;
     struct error error;
     enum err err;
-    size_t told, given; /* samples: as the timeline has it, and made */
+    size_t told, given;    /* samples: as the timeline has it, and made */
+    size_t lead, left_out; /* samples of the silence before it: all, and still to come */
 };
 
 /* What a worker hands to the loop. */
@@ -123,16 +125,25 @@ static double word_edge(const cst_item *word, const char *path)
     return (double)ffeature_float(word, path);
 }
 
+/* How much of the silence with which flite begins is left out: somebody waits for the first sound. */
+static double lead(const cst_utterance *utt)
+{
+    const cst_item *first = relation_head(utt_relation(utt, "Segment"));
+    if (!first || !item_next(first) || strcmp(item_feat_string(first, "name"), "pau") != 0)
+        return 0;
+    return fmax(0, (double)item_feat_float(first, "end") - LEAD_KEPT_S);
+}
+
 static void tell_timing(struct utterance *u, const cst_utterance *utt, unsigned rate, size_t samples)
 {
     struct piece *p = piece_new(u, NEWS_TIMING, 0);
     size_t n = 0, most = 0;
-    double from = 0;
+    double from = 0, lead_s = (double)u->lead / rate;
     for (const cst_item *s = relation_head(utt_relation(utt, "Segment")); s; s = item_next(s))
         most++;
     struct phone *phones = arena_array(&p->arena, struct phone, most);
     for (const cst_item *s = relation_head(utt_relation(utt, "Segment")); s; s = item_next(s)) {
-        double to = (double)item_feat_float(s, "end");
+        double to = fmax(0, (double)item_feat_float(s, "end") - lead_s);
         phones[n++] = (struct phone){str_c(item_feat_string(s, "name")), from, to};
         from = to;
     }
@@ -147,9 +158,9 @@ static void tell_timing(struct utterance *u, const cst_utterance *utt, unsigned 
     for (const cst_item *w = relation_head(utt_relation(utt, "Word")); w; w = item_next(w)) {
         double begin = word_edge(w, "R:SylStructure.daughter1.daughter1.R:Segment.p.end");
         double end = word_edge(w, "R:SylStructure.daughtern.daughtern.R:Segment.end");
-        p->words[p->word_count++] =
-            (struct tts_word){arena_str(&p->arena, str_c(item_feat_string(w, "name"))),
-                              (uint32_t)lround(begin * 1000), (uint32_t)lround(end * 1000)};
+        p->words[p->word_count++] = (struct tts_word){
+            arena_str(&p->arena, str_c(item_feat_string(w, "name"))),
+            (uint32_t)lround(fmax(0, begin - lead_s) * 1000), (uint32_t)lround(fmax(0, end - lead_s) * 1000)};
     }
     loop_post(u->job.home, &p->msg);
 }
@@ -164,10 +175,18 @@ static int on_sound(const cst_wave *w, int start, int size, int last, cst_audio_
         struct piece *format = piece_new(u, NEWS_FORMAT, 0);
         format->rate = (unsigned)w->sample_rate;
         loop_post(u->job.home, &format->msg);
-        tell_timing(u, info->utt, (unsigned)w->sample_rate, (size_t)w->num_samples);
+        u->lead = (size_t)(lead(info->utt) * w->sample_rate);
+        u->left_out = u->lead;
+        u->told = (size_t)w->num_samples > u->lead ? (size_t)w->num_samples - u->lead : 0;
+        tell_timing(u, info->utt, (unsigned)w->sample_rate, u->told);
         u->timed = true;
-        u->told = (size_t)w->num_samples;
     }
+    size_t skip = u->left_out < (size_t)size ? u->left_out : (size_t)size;
+    u->left_out -= skip;
+    start += (int)skip;
+    size -= (int)skip;
+    if (size == 0)
+        return CST_AUDIO_STREAM_CONT;
     struct piece *p = piece_new(u, NEWS_SOUND, (size_t)size);
     p->count = (size_t)size;
     u->given += p->count;

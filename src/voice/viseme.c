@@ -67,17 +67,19 @@ static const double RISE = 2.0 / 3, PEAK = .5, FALL = 1.5, FIRST_OF_TWO = .6;
 /* Shapes that reach one moment lie this near to each other in the list: a fall is half a sound long. */
 enum { REACH = 6 };
 /* A key is left out where the line between its neighbours is that near. */
-static const double NEAR = .01;
+static const double NEAR = .005;
 
-static void add_shape(struct shape *list, size_t *n, enum viseme v, double from_ms, double to_ms)
+/* A timeline begins and ends at rest, so that one can follow another: who is heard at once moves faster. */
+static void add_shape(struct shape *list, size_t *n, enum viseme v, double from_ms, double to_ms,
+                      double length_ms)
 {
-    double d = to_ms - from_ms;
-    if (v == VISEME_SIL || d <= 0)
+    double d = to_ms - from_ms, peak = from_ms + PEAK * d;
+    if (v == VISEME_SIL || d <= 0 || peak <= 0 || peak >= length_ms)
         return;
-    list[(*n)++] = (struct shape){v, from_ms - RISE * d, from_ms + PEAK * d, from_ms + FALL * d};
+    list[(*n)++] = (struct shape){v, fmax(0, from_ms - RISE * d), peak, fmin(length_ms, from_ms + FALL * d)};
 }
 
-static size_t shapes_of(const struct phone *phones, size_t count, struct shape *out)
+static size_t shapes_of(const struct phone *phones, size_t count, double length_ms, struct shape *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
@@ -88,9 +90,9 @@ static size_t shapes_of(const struct phone *phones, size_t count, struct shape *
                after == first)
             to = phones[++i].to_s * 1000;
         double middle = then == first ? to : from + (to - from) * FIRST_OF_TWO;
-        add_shape(out, &n, first, from, middle);
+        add_shape(out, &n, first, from, middle, length_ms);
         if (middle < to)
-            add_shape(out, &n, then, middle, to);
+            add_shape(out, &n, then, middle, to, length_ms);
     }
     return n;
 }
@@ -158,7 +160,7 @@ struct viseme_key *viseme_timeline(struct arena *a, const struct phone *phones, 
                                    uint32_t length_ms, size_t *key_count)
 {
     struct shape *list = arena_array(a, struct shape, 2 * count + 1);
-    size_t n = shapes_of(phones, count, list);
+    size_t n = shapes_of(phones, count, length_ms, list);
     struct moment *moments = arena_array(a, struct moment, 3 * n + 2);
     size_t moment_count = moments_of(list, n, length_ms, moments);
     double(*w)[VISEME_COUNT] = arena_alloc(a, moment_count * sizeof *w);
@@ -177,7 +179,10 @@ struct viseme_key *viseme_timeline(struct arena *a, const struct phone *phones, 
                 if (fabs(line - w[i][v]) < NEAR)
                     continue;
             }
-            if ((first || end) && w[i][v] == 0 && (first || w[last[v]][v] == 0))
+            /* At rest at the ends: needs no key, but where the shape begins or ends there. */
+            if (first && w[i][v] == 0 && (end || w[i + 1][v] == 0))
+                continue;
+            if (end && w[i][v] == 0 && w[last[v]][v] == 0)
                 continue;
             last[v] = i;
             keys[(*key_count)++] = (struct viseme_key){moments[i].at_ms, (enum viseme)v, w[i][v]};

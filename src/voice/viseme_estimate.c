@@ -31,7 +31,7 @@ struct mouth {
     size_t word_count, word_cap;
     uint32_t told_ms; /* keys were given up to here */
     size_t told_words;
-    double last[VISEME_COUNT];
+    struct viseme_key last[VISEME_COUNT]; /* that was told of each */
 };
 
 struct mouth *mouth_new(const struct phone_plan *plan, unsigned rate, double pace)
@@ -400,15 +400,27 @@ static bool rises(const struct viseme_key *keys, size_t n, enum viseme v, uint32
     return false;
 }
 
-/* The whole mouth at a moment, so that what comes before and after may be of two reckonings. */
-static void add_moment(struct mouth *m, const struct viseme_key *keys, size_t n, uint32_t at_ms,
-                       struct viseme_key *out, size_t *count)
+static void tell(struct mouth *m, struct viseme_key key, struct viseme_key *out, size_t *count)
 {
+    m->last[key.viseme] = key;
+    out[(*count)++] = key;
+}
+
+/* The whole mouth at a moment, so that what comes before and after may be of two reckonings. What rises to
+ * it from nothing does so since `since`, not since whenever it was last told of. */
+static void add_moment(struct mouth *m, const struct viseme_key *keys, size_t n, uint32_t since_ms,
+                       uint32_t at_ms, struct viseme_key *out, size_t *count)
+{
+    double weights[VISEME_COUNT];
     for (int v = 0; v < VISEME_COUNT; v++) {
-        double weight = weight_at(keys, n, (enum viseme)v, at_ms);
-        if (weight > 0 || m->last[v] > 0 || rises(keys, n, (enum viseme)v, at_ms))
-            out[(*count)++] = (struct viseme_key){at_ms, (enum viseme)v, weight};
-        m->last[v] = weight;
+        const struct viseme_key *last = &m->last[v];
+        weights[v] = weight_at(keys, n, (enum viseme)v, at_ms);
+        if (weights[v] > 0 && last->weight == 0 && last->at_ms < since_ms)
+            tell(m, (struct viseme_key){since_ms, (enum viseme)v, 0}, out, count);
+    }
+    for (int v = 0; v < VISEME_COUNT; v++) {
+        if (weights[v] > 0 || m->last[v].weight > 0 || rises(keys, n, (enum viseme)v, at_ms))
+            tell(m, (struct viseme_key){at_ms, (enum viseme)v, weights[v]}, out, count);
     }
 }
 
@@ -439,7 +451,7 @@ static struct viseme_key *rest(const struct mouth *m, struct arena *a, uint32_t 
 {
     struct viseme_key *out = arena_array(a, struct viseme_key, VISEME_COUNT);
     for (int v = 0; v < VISEME_COUNT; v++) {
-        if (m->last[v] > 0 || v == VISEME_SIL)
+        if (m->last[v].weight > 0 || v == VISEME_SIL)
             out[(*count)++] = (struct viseme_key){at_ms, (enum viseme)v, v == VISEME_SIL};
     }
     return out;
@@ -460,17 +472,17 @@ struct viseme_key *mouth_keys(struct mouth *m, struct arena *a, bool ended, size
     uint32_t end_ms = phone_count ? (uint32_t)lround(phones[phone_count - 1].to_s * 1000) : 0;
     end_ms = ended || end_ms < to ? to : end_ms;
     const struct viseme_key *keys = viseme_timeline(&work, phones, phone_count, end_ms, &n);
-    struct viseme_key *out = arena_array(a, struct viseme_key, n + 2 * VISEME_COUNT);
+    struct viseme_key *out = arena_array(a, struct viseme_key, n + 4 * VISEME_COUNT);
     uint32_t blended = from ? from + MOUTH_BLEND_MS : 0;
     blended = blended < to ? blended : to;
     if (from && from < to)
-        add_moment(m, keys, n, blended, out, count);
+        add_moment(m, keys, n, from, blended, out, count);
     for (size_t i = 0; i < n; i++) {
         if ((from ? keys[i].at_ms > blended : true) && (keys[i].at_ms < to || (ended && keys[i].at_ms == to)))
-            out[(*count)++] = keys[i];
+            tell(m, keys[i], out, count);
     }
     if (!ended && to > blended)
-        add_moment(m, keys, n, to, out, count);
+        add_moment(m, keys, n, blended, to, out, count);
     if (words)
         add_words(m, a, phones, phone_count, ended ? UINT32_MAX : to, words, word_count);
     m->told_ms = to;

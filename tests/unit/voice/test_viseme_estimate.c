@@ -175,6 +175,63 @@ static void a_stream_gives_one_timeline(void **state)
     }
 }
 
+static double weight_of(const struct viseme_key *keys, size_t n, int v, double at)
+{
+    const struct viseme_key *before = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if ((int)keys[i].viseme != v)
+            continue;
+        if (keys[i].at_ms > at) {
+            double share = before ? (at - before->at_ms) / (keys[i].at_ms - before->at_ms) : 0;
+            return before ? before->weight + share * (keys[i].weight - before->weight) : 0;
+        }
+        before = &keys[i];
+    }
+    return before ? before->weight : 0;
+}
+
+/* However the sound comes, and with another sentence's mouth behind it, all weights make 1. */
+static void weights_make_one_however_it_streams(void **state)
+{
+    (void)state;
+    enum { KEYS = 20000 };
+    static struct viseme_key all[KEYS];
+    static const unsigned steps_ms[] = {60, 125, 130, 171, 333, 1000, 60000};
+    cst_voice *slt = register_cmu_us_slt(NULL);
+    for (size_t k = 0; k < sizeof steps_ms / sizeof *steps_ms; k++) {
+        size_t n = 0;
+        uint32_t offset = 0;
+        for (int i = 0; i < SOUNDS; i++) {
+            struct sound s = {0};
+            speak(&s, slt, texts[i]);
+            size_t step = (size_t)s.wave->sample_rate * steps_ms[k] / 1000,
+                   length = (size_t)s.wave->num_samples;
+            struct mouth *m = mouth_new(&s.plan, (unsigned)s.wave->sample_rate, 1);
+            for (size_t at = 0; at < length; at += step) {
+                size_t count;
+                bool ended = at + step >= length;
+                mouth_feed(m, s.wave->samples + at, ended ? length - at : step);
+                struct viseme_key *keys = mouth_keys(m, &s.arena, ended, &count, NULL, NULL);
+                for (size_t j = 0; j < count && n < KEYS; j++, n++) {
+                    all[n] = keys[j];
+                    all[n].at_ms += offset;
+                }
+            }
+            offset += (uint32_t)(length * 1000 / (size_t)s.wave->sample_rate);
+            mouth_free(m);
+            hush(&s);
+        }
+        assert_true(n < KEYS);
+        for (uint32_t at = 0; at < offset; at += 10) {
+            double sum = 0;
+            for (int v = 0; v < VISEME_COUNT; v++)
+                sum += weight_of(all, n, v, at);
+            if (fabs(sum - 1) > .03)
+                fail_msg("all weights make %.2f at %u ms, in pieces of %u ms", sum, at, steps_ms[k]);
+        }
+    }
+}
+
 static void silence_is_a_mouth_at_rest(void **state)
 {
     (void)state;
@@ -223,6 +280,7 @@ int main(void)
         cmocka_unit_test(text_and_energy_come_near_the_segments),
         cmocka_unit_test(told_words_come_nearer),
         cmocka_unit_test(a_stream_gives_one_timeline),
+        cmocka_unit_test(weights_make_one_however_it_streams),
         cmocka_unit_test(silence_is_a_mouth_at_rest),
         cmocka_unit_test(letters_are_read_for_other_languages),
     };
