@@ -29,6 +29,6 @@ lint-types: $(OUT)/tools/types
 EXTRA_SUITES += test-api
 
 test-api: build/eidolon tests/node_modules/.stamp build/release/tools/make_gguf
-	node --test $(if $(shell node --version | grep -E '^v1[0-8]'),,--test-concurrency=2) tests/api/*.test.mjs
+	@node tests/run.mjs --at-once=2 tests/api/*.test.mjs
 
 .PHONY: types lint-types test-api

@@ -70,9 +70,9 @@ EXTRA_SUITES += test-llama
 # Twice: as it is shipped, and with the address and undefined behaviour sanitizers (it ends by _exit, so leaks are not asked).
 test-llama: build/eidolon build/release/tools/make_gguf
 	@if [ -e build/lib/eidolon-llama ]; then \
-	    node --test tests/llama/*.test.mjs && \
+	    node tests/run.mjs tests/llama/*.test.mjs && \
 	    $(MAKE) --no-print-directory VARIANT=asan build/asan/lib/eidolon-llama && \
-	    EIDOLON_LLAMA=build/asan/lib/eidolon-llama node --test tests/llama/*.test.mjs; \
+	    EIDOLON_LLAMA=build/asan/lib/eidolon-llama node tests/run.mjs tests/llama/*.test.mjs; \
 	else echo "SKIPPED: build/lib/eidolon-llama is not there, since npm could not give llama.cpp"; fi
 
 bench-llama: build/eidolon llama-server build/release/tools/make_gguf

@@ -3,7 +3,7 @@ EXTRA_SUITES += fuzz-smoke test-web test-storm
 BENCHES += bench-start bench-turns bench-store bench-net bench-page
 
 test-storm: build/eidolon
-	@node --test tests/fault/storm.test.mjs
+	@node tests/run.mjs --minutes=15 tests/fault/storm.test.mjs
 
 BENCH_TURNS := build/release/bench/bench_turns
 $(BENCH_TURNS): tests/bench/bench_turns.c tests/unit/room/house.h build/release/libeidolon.a

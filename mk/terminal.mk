@@ -7,7 +7,7 @@
 EXTRA_SUITES += test-terminal
 
 test-terminal: build/eidolon
-	@node --test tests/terminal/*.test.mjs
+	@node tests/run.mjs tests/terminal/*.test.mjs
 
 session: build/eidolon
 	@node tests/terminal/record.mjs docs/terminal-session.md

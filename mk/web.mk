@@ -42,7 +42,7 @@ tests/node_modules/.stamp: tests/package.json tests/package-lock.json tests/.npm
 	@touch $@
 
 test-web: build/eidolon tests/node_modules/.stamp
-	node --test --test-reporter spec --test-concurrency 1 tests/web/*.test.mjs
+	@node tests/run.mjs tests/web/*.test.mjs
 
 pictures: build/eidolon tests/node_modules/.stamp
 	node tests/web/pictures.mjs
