@@ -9,6 +9,11 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const binary = process.env.EIDOLON_BINARY ?? join(root, 'build', 'eidolon');
 
+// A file that is ended before its time (tests/run.mjs) leaves no server behind.
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.once('SIGTERM', () => process.exit(1));
+
 export function makeFolder() {
     return mkdtempSync(join(tmpdir(), 'eidolon-test-'));
 }
@@ -24,9 +29,11 @@ export async function startServer({ data = makeFolder(), args = [], listen = '12
         stdio: ['ignore', 'pipe', 'pipe']
     });
     const server = { child, data, log: '', exited: false };
+    running.add(child);
     const ended = new Promise((resolve) =>
         child.once('exit', (code, signal) => {
             server.exited = true;
+            running.delete(child);
             resolve({ code, signal });
         })
     );
