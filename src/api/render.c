@@ -41,6 +41,7 @@ static void render_settings(struct jw *w, struct str text)
     } fields[] = {{"lorebooks", STR_INIT("[]")},
                   {"profile", STR_INIT("null")},
                   {"voice", STR_INIT("\"auto\"")},
+                  {"translate", STR_INIT("null")},
                   {"greeting", STR_INIT("0")}};
     struct arena a = ARENA_INIT;
     struct json *settings = NULL;

@@ -7,6 +7,7 @@
 #include "api/idem.h"
 #include "api/render.h"
 #include "persona/house.h"
+#include "room/translate.h"
 
 static void send_room(struct call *call, struct room_op *op, int status) LOOP;
 static void send_room(struct call *call, struct room_op *op, int status)
@@ -74,7 +75,7 @@ void handle_rooms_page(struct call *call)
 /* ---- open */
 
 /* Fields that lie in the room's settings: room/settings.c keeps them as they are sent. */
-static const char *const settings[] = {"lorebooks", "profile", "voice"};
+static const char *const settings[] = {"lorebooks", "profile", "voice", "translate"};
 
 static void take_settings(struct call *call, struct room_op *op, bool all)
 {
@@ -129,6 +130,19 @@ static bool profile_known(struct call *call)
     return false;
 }
 
+/* False: answered. */
+static bool translate_ok(struct call *call) LOOP;
+static bool translate_ok(struct call *call)
+{
+    const struct json *value = json_get(call->body, "translate");
+    struct error e = {0};
+    if (!value || value->type != JSON_OBJECT ||
+        translate_check(call->api->parts.engines, value, &e) == ERR_OK)
+        return true;
+    call_error(call, &e);
+    return false;
+}
+
 static void replayed_room(struct call *call, struct room_op *op)
 {
     on_loop();
@@ -161,7 +175,7 @@ static void opened(struct call *call, struct room_op *op)
 static void open_room(struct call *call)
 {
     on_loop();
-    if (!profile_known(call))
+    if (!profile_known(call) || !translate_ok(call))
         return;
     struct room_op *op = room_op_new(ROOM_CREATE, &call->who, ID_NONE);
     take_fields(call, op, true);
@@ -189,7 +203,8 @@ static void change(struct call *call, bool all)
 {
     uint64_t version;
     struct room_op *op;
-    if (!profile_known(call) || !call_if_match(call, &version) || !(op = op_new(call, ROOM_UPDATE)))
+    if (!profile_known(call) || !translate_ok(call) || !call_if_match(call, &version) ||
+        !(op = op_new(call, ROOM_UPDATE)))
         return;
     op->if_version = version;
     take_fields(call, op, all);

@@ -64,6 +64,7 @@ static void add_entry(struct set *set, const struct config_engine *config)
         .slot = slot_find(set, config->provider),
         .meter = engine_meter(config->name),
     };
+    info->scripted = entry->slot && str_eq(entry->slot->config.type, STR("scripted"));
     info->sees = engine_sees(config, entry->slot ? &entry->slot->config : NULL);
 }
 

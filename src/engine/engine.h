@@ -40,6 +40,7 @@ struct str engines_default(struct engines *engines) LOOP;
 struct engine_info {
     struct str name, provider, model;
     int64_t context_tokens; /* CONFIG_NO_INT: not set */
+    bool scripted;          /* it plays a model, and has none */
     bool sees;              /* pictures in messages are for it (setting vision) */
 };
 /* NULL when there is none of that name (any case); the empty name is the default. Valid until the set is

@@ -71,17 +71,22 @@ static LOOP void apply(struct room *room, const struct event_row *row, struct ar
         room->head = row->seq;
     if (event_is(row, EVENT_MESSAGE)) {
         room_said_add(room, row, event_data_str(a, row, "text"));
+        translate_message(room, &room->said[room->said_count - 1]);
     } else if (event_is(row, EVENT_MESSAGE_EDITED) || event_is(row, EVENT_MESSAGE_DELETED)) {
         struct id message;
         struct said *said = NULL;
         if (id_parse(event_data_str(a, row, "of"), &message))
             said = room_said(room, message);
         if (said && event_is(row, EVENT_MESSAGE_EDITED))
-            room_said_change(said, event_data_str(a, row, "text"));
+            room_said_change(said, event_data_str(a, row, "text"), row->seq);
         else if (said)
             said->deleted = true;
+        if (said)
+            translate_message(room, said);
     } else if (event_is(row, EVENT_MESSAGE_HEARD)) {
         room_heard_read(room, row, a);
+    } else if (event_is(row, EVENT_TRANSLATION)) {
+        translate_read(room, row, a);
     } else if (event_is(row, EVENT_MOOD)) {
         room_mood_read(room, row);
     } else if (event_is(row, EVENT_TURN_ENDED)) {

@@ -1,7 +1,7 @@
 /*
- * A room comes into memory: its head, its newest messages, what was heard of them, the last mood of each
- * persona and what its lore counts. Four reads, one after the other; then the operations that waited run.
- * See room.h.
+ * A room comes into memory: its head, its newest messages, what became of them (heard,
+ * translated), the last mood of each persona and what its lore counts. Four reads, one after the other; then
+ * the operations that waited run. See room.h.
  */
 #include "room/room.h"
 
@@ -86,8 +86,12 @@ static void heard_done(struct store_op *op)
     struct store_events_page *page = CONTAINER(op, struct store_events_page, op);
     struct room *room = loading_room(op);
     bool gone = failed(room, op);
-    for (size_t i = page->count; !gone && i-- > 0;)
-        room_heard_read(room, &page->rows[i], &op->arena);
+    for (size_t i = page->count; !gone && i-- > 0;) {
+        if (event_is(&page->rows[i], EVENT_MESSAGE_HEARD))
+            room_heard_read(room, &page->rows[i], &op->arena);
+        else
+            translate_read(room, &page->rows[i], &op->arena);
+    }
     store_op_free(op);
     if (gone)
         room_loaded(room);
@@ -95,18 +99,18 @@ static void heard_done(struct store_op *op)
         load_moods(room);
 }
 
-/* What was heard of the messages in memory, where somebody interrupted. */
+/* What was heard of the messages in memory, where somebody interrupted, and their translations. */
 static void load_heard(struct room *room)
 {
-    static const struct str kinds[] = {STR_INIT("message.heard")};
+    static const struct str kinds[] = {STR_INIT("message.heard"), STR_INIT("translation")};
     struct store_events_page *page = STORE_NEW(events_page, EVENTS_PAGE);
     page->tenant = tenant_local();
     page->room = room->id;
     page->after = room->said_count ? room->said[0].seq : room->head;
     page->desc = true;
-    page->limit = (unsigned)keep_max(room);
+    page->limit = (unsigned)keep_max(room) * 2;
     page->kinds = kinds;
-    page->kind_count = 1;
+    page->kind_count = 2;
     page->op.done = heard_done;
     page->op.arg = loading_new(&page->op.arena, room);
     store_submit(room->home->rooms->deps.store, &page->op);
@@ -124,6 +128,8 @@ static void messages_done(struct store_op *op)
         if (m->edited_seq)
             row.data = m->edited_data;
         room_said_add(room, &row, event_data_str(&op->arena, &row, "text"));
+        if (m->edited_seq)
+            room->said[room->said_count - 1].text_seq = m->edited_seq;
         if (m->deleted)
             room->said[room->said_count - 1].deleted = true;
     }
@@ -232,22 +238,27 @@ void said_release(struct said *said)
     free((char *)said->text.p);
     free((char *)said->media.p);
     free((char *)said->heard.p);
+    free((char *)said->language.p);
+    free((char *)said->shown.p);
+    free((char *)said->shown_in.p);
 }
 
-/* On the heap, or nothing: most messages show nothing. */
-static struct str media_of(const struct event_row *row)
+/* What most messages do not have: pictures, and a language that was spoken. */
+static void read_rare(struct said *said, const struct event_row *row)
 {
     struct arena a = ARENA_INIT;
     struct json *data = NULL;
-    struct str media = STR_NONE;
-    if (str_find(row->data, STR("\"media\"")) != SIZE_MAX &&
-        json_parse(&a, row->data, &data, NULL) == ERR_OK) {
+    bool any = str_find(row->data, STR("\"media\"")) != SIZE_MAX ||
+               str_find(row->data, STR("\"spoken\"")) != SIZE_MAX;
+    if (any && json_parse(&a, row->data, &data, NULL) == ERR_OK) {
         const struct json *list = json_get(data, "media");
+        struct str language = json_get_str(json_get(data, "spoken"), "language", STR_NONE);
         if (list && list->type == JSON_ARRAY && list->count)
-            media = heap_str(list->raw);
+            said->media = heap_str(list->raw);
+        if (language.n)
+            said->language = heap_str(language);
     }
     arena_release(&a);
-    return media;
 }
 
 void room_said_add(struct room *room, const struct event_row *row, struct str text)
@@ -272,14 +283,20 @@ void room_said_add(struct room *room, const struct event_row *row, struct str te
         .at_ms = row->at_ms,
         .name = heap_str(row->author_name),
         .text = heap_str(text),
-        .media = media_of(row),
+        .text_seq = row->seq,
     };
+    read_rare(&room->said[room->said_count - 1], row);
 }
 
-void room_said_change(struct said *said, struct str text)
+void room_said_change(struct said *said, struct str text, uint64_t seq)
 {
     free((char *)said->text.p);
+    free((char *)said->shown.p);
+    free((char *)said->shown_in.p);
     said->text = heap_str(text);
+    said->text_seq = seq;
+    said->shown = said->shown_in = STR_NONE;
+    said->untranslated = false;
 }
 
 struct said *room_said(const struct room *room, struct id message)

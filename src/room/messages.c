@@ -142,7 +142,7 @@ static void forgotten(struct store_op *store_op)
     if (room && store_op->err == ERR_OK) {
         struct said *said = room_said(room, op->message);
         if (said) {
-            room_said_change(said, STR_NONE);
+            room_said_change(said, STR_NONE, forget->note->seq);
             free((char *)said->heard.p);
             said->heard = STR_NONE;
             said->deleted = true;
@@ -181,6 +181,11 @@ static void forget_found(struct room *room, struct room_op *op, const struct eve
     row->of = message->seq;
     row->data = of_data(a, op->message, NULL, &erased);
     speaking_forget(room, op->message);
+    struct said *said = room_said(room, op->message);
+    if (said) {
+        said->leaving = true;
+        translate_drop(room, said);
+    }
     forget->tenant = tenant_local();
     forget->room = room->id;
     forget->epoch = store_epoch(room->home->rooms->deps.store);

@@ -45,11 +45,12 @@ size_t turn_transcript(const struct turn *turn, const struct said **out, size_t 
 }
 
 /* A message as `person` knows it: who interrupted heard only its beginning. */
-static struct str as_heard(struct arena *a, const struct said *s, struct id person)
+static LOOP struct str as_heard(const struct room *room, struct arena *a, const struct said *s,
+                                struct id person)
 {
     bool cut = !id_none(s->heard_by) && id_eq(s->heard_by, person);
     if (!cut || !str_starts(s->text, s->heard)) /* it was edited since */
-        return arena_str(a, s->text);
+        return arena_str(a, translate_shown(room, s));
     return s->heard.n ? arena_printf(a, "%.*s\xe2\x80\x94", STR_ARG(s->heard)) : STR_NONE;
 }
 
@@ -64,7 +65,8 @@ static LOOP void fill_turns(struct turn *turn, struct prompt_input *in, struct s
         bool self = id_eq(s->author, turn->persona);
         /* The room may let go of old messages while the engine still reads. */
         struct str name = arena_str(&turn->arena, s->name),
-                   text = turn_in_words(turn, s, as_heard(&turn->arena, s, self ? turn->person : ID_NONE));
+                   text = turn_in_words(turn, s,
+                                        as_heard(turn->room, &turn->arena, s, self ? turn->person : ID_NONE));
         turns[i] = (struct prompt_turn){.seq = s->seq, .self = self, .name = name, .text = text};
         if (i + 1 < count && s->author_type == AUTHOR_USER)
             in->heard_before_ms = s->at_ms;
@@ -207,6 +209,15 @@ size_t turn_budget(const struct turn *turn)
                                                          : config->room.context_tokens);
 }
 
+/* What is asked besides the conversation itself; in the arena. */
+static LOOP struct str instruction(struct turn *turn)
+{
+    struct str asked = turn->asked.instruction, more = translate_instruction(turn->room, &turn->arena);
+    if (!asked.n || !more.n)
+        return asked.n ? asked : more;
+    return arena_printf(&turn->arena, "%.*s\n%.*s", STR_ARG(asked), STR_ARG(more));
+}
+
 void turn_compose(struct turn *turn)
 {
     struct room *room = turn->room;
@@ -222,7 +233,7 @@ void turn_compose(struct turn *turn)
         .budget_tokens = turn_budget(turn),
         .profile = profile ? arena_str(&turn->arena, profile->description) : STR_NONE,
         .limits = &house->limits,
-        .instruction = turn->asked.instruction,
+        .instruction = instruction(turn),
     };
     fill_turns(turn, &in, user);
     fill_others(turn, &in);

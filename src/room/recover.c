@@ -130,7 +130,7 @@ static bool busy(struct home *home)
     void *value = NULL;
     while (map_next(&home->table, &at, &value)) {
         const struct room *room = value;
-        if (room->turn_count || room->appending || room->load == ROOM_LOADING)
+        if (room->turn_count || room->appending || translate_busy(room) || room->load == ROOM_LOADING)
             return true;
     }
     return false;
@@ -143,6 +143,7 @@ static LOOP void fail_running(struct home *home)
     while (map_next(&home->table, &at, &value)) {
         struct room *room = value;
         turns_stop_all(room, "The server is being stopped; ask for another answer when it is back.");
+        translate_stop_all(room, "The server was stopped before this was translated.");
     }
 }
 

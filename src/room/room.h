@@ -17,6 +17,7 @@
  *   answer.c   answers that are asked for, with tools
  *   settings.c the head's settings                                 recover.c  after a crash, before a stop
  *   stats.c    counters                                        speaking.h a persona's voice
+ *   translate.h two languages
  */
 #ifndef EIDOLON_ROOM_ROOM_H
 #define EIDOLON_ROOM_ROOM_H
@@ -26,6 +27,7 @@
 #include "persona/persona.h"
 #include "room/audience.h"
 #include "room/sub.h"
+#include "room/translate.h"
 
 enum {
     ROOM_IDLE_MS = 5 * 60 * 1000, /* out of memory after that long without anything happening */
@@ -48,6 +50,13 @@ struct said {
     struct str heard;   /* heap: what `heard_by` heard of it before interrupting */
     struct id heard_by; /* none: nobody interrupted */
     bool deleted;
+
+    /* Translation (translate.h). */
+    uint64_t text_seq;          /* of the event that the text is of: the message, or its latest edit */
+    struct str language;        /* heap: in which it was said by voice, or empty */
+    struct str shown, shown_in; /* heap: its text in another language, for prompts; or empty */
+    bool untranslated;          /* that failed */
+    bool leaving;               /* it is being forgotten: nothing of it goes anywhere any more */
 };
 
 struct profile; /* persona/house.h */
@@ -92,9 +101,11 @@ struct room {
     unsigned self_turns; /* turns since a person spoke (rooms that run by themselves) */
     struct id last_speaker;
     struct timer self_timer;
-    struct speaking *speakings; /* what is spoken and was lately, oldest first (speaking.h) */
-    uint64_t sound_until_us;    /* when listeners will have played all that was given out */
-    bool voice_off;             /* of settings */
+    struct speaking *speakings;      /* what is spoken and was lately, oldest first (speaking.h) */
+    uint64_t sound_until_us;         /* when listeners will have played all that was given out */
+    bool voice_off;                  /* of settings */
+    struct room_translate translate; /* of settings */
+    struct translating *translating; /* translations on their way (translate.h) */
 
     uint64_t interest[ROOM_FORMATS_MAX]; /* a bit per loop whose subscribers want this format */
     uint64_t hears[ROOM_SOUNDS];         /* a bit per loop where somebody listens in this codec (sub.h) */
@@ -148,7 +159,8 @@ void said_release(struct said *said);
 void room_heard_read(struct room *room, const struct event_row *row,
                      struct arena *a) LOOP; /* message.heard */
 void room_said_add(struct room *room, const struct event_row *row, struct str text) LOOP;
-void room_said_change(struct said *said, struct str text) LOOP;
+/* seq: of the event that says so. */
+void room_said_change(struct said *said, struct str text, uint64_t seq) LOOP;
 struct said *room_said(const struct room *room, struct id message) LOOP; /* NULL: not among the newest */
 const struct said *room_said_at(const struct room *room, uint64_t seq) LOOP;
 uint64_t room_leaf(const struct room *room) LOOP; /* seq of the newest message that is not hidden; 0: none */

@@ -227,6 +227,8 @@ void room_free(struct room *room)
     timer_close(&room->self_timer);
     speaking_release(room);
     audience_release(&room->audience);
+    translate_stop_all(room, NULL);
+    translate_setting_read(&room->translate, NULL);
     for (size_t i = 0; i < room->said_count; i++)
         said_release(&room->said[i]);
     free(room->said);
@@ -243,7 +245,7 @@ static LOOP bool interesting(const struct room *room)
     for (unsigned f = 0; f < ROOM_FORMATS_MAX; f++)
         any |= room->interest[f];
     return any || room->turn_count || room->appending || room->load != ROOM_READY ||
-           timer_armed(&room->self_timer) || speaking_busy(room);
+           timer_armed(&room->self_timer) || speaking_busy(room) || translate_busy(room);
 }
 
 /* Lets go of rooms where nothing happens. */

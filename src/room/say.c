@@ -268,7 +268,9 @@ void room_self_turn(struct room *room, size_t persona, struct str heard)
 static LOOP void answer_again(struct room *room, struct room_op *op, const struct event_row *message)
 {
     size_t answering[ROOM_ANSWERS_MAX];
-    const struct said *before = room_said_at(room, message->seq);
+    struct said *before = room_said(room, op->message);
+    if (before)
+        translate_again(before);
     struct str text = before ? before->text : event_data_str(&op->arena, message, "text");
     size_t answers = floor_answering(room, text, answering, ROOM_ANSWERS_MAX);
     if (answers == 0) {

@@ -20,6 +20,7 @@ void room_settings_read(struct room *room, struct str settings)
     room->settings = good ? heap_str(settings) : STR_NONE;
     room->profile = ID_NONE;
     room->voice_off = good && str_eq(json_get_str(all, "voice", STR_NONE), STR("off"));
+    translate_setting_read(&room->translate, good ? json_get(all, "translate") : NULL);
     if (good)
         id_parse(json_get_str(all, "profile", STR_NONE), &room->profile);
     arena_release(&a);

@@ -174,7 +174,8 @@ static void lore_here(struct lore_gather *op)
         turn_go(turn, STEP_GENERATE);
 }
 
-static void compose(struct turn *turn)
+/* What it answers is translated, if it is to be. */
+static void compose_now(struct turn *turn)
 {
     on_loop();
     struct lore_gather *g = &turn->gather;
@@ -184,6 +185,13 @@ static void compose(struct turn *turn)
     g->done = lore_here;
     turn->pending = true;
     lorebooks_gather(personas_lorebooks(turn->room->home->rooms->deps.personas), g);
+}
+
+static void compose(struct turn *turn)
+{
+    on_loop();
+    if (!translate_wait(turn, compose_now))
+        compose_now(turn);
 }
 
 /* ---- express, remember ---- */

@@ -78,15 +78,16 @@ struct turn {
     struct turn_image images[TURN_IMAGES_MAX]; /* newest message first */
     size_t image_count, image_at;
     void (*images_done)(struct turn *);
-    uint64_t gen;               /* the engine's, 0: none */
-    struct buf text;            /* what was said so far */
-    struct word_filter *filter; /* words that are held back from it; NULL: none */
-    uint64_t index;             /* of the next delta */
-    struct room_asked asked;    /* in the arena */
-    struct buf tool_calls;      /* JSON pieces as the engine sent them, parted by commas */
-    bool cut;                   /* the answer was longer than room.reply_max */
-    bool aloud;                 /* it answers a voice: it is spoken whoever listens */
-    bool interrupted;           /* somebody did not want to hear more: what there is is the answer */
+    void (*translated)(struct turn *); /* it waits for a translation (translate.h) */
+    uint64_t gen;                      /* the engine's, 0: none */
+    struct buf text;                   /* what was said so far */
+    struct word_filter *filter;        /* words that are held back from it; NULL: none */
+    uint64_t index;                    /* of the next delta */
+    struct room_asked asked;           /* in the arena */
+    struct buf tool_calls;             /* JSON pieces as the engine sent them, parted by commas */
+    bool cut;                          /* the answer was longer than room.reply_max */
+    bool aloud;                        /* it answers a voice: it is spoken whoever listens */
+    bool interrupted;                  /* somebody did not want to hear more: what there is is the answer */
     uint64_t last_sound_us, end_of_turn_us, transcript_us; /* of what it answers; 0: not spoken */
     struct gen_sound said;                                 /* and how it sounded; count 0: not kept */
     struct buf engine_heard; /* what an engine that hears by itself understood of it */

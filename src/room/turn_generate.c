@@ -108,7 +108,10 @@ static LOOP void turn_request_sound(struct turn *turn, struct str name, struct g
     const struct persona_voice *voice = &turn->get.persona->voice;
     if (!info || !engines_speaks(engines, name))
         return;
-    request->said = turn->said;
+    /* What was translated is read, not heard. */
+    const struct said *heard = room_said_at(turn->room, turn->cause);
+    if (!heard || !translate_done(turn->room, heard))
+        request->said = turn->said;
     request->sound = !turn->filter && speaking_wanted(turn);
     if (str_ieq(voice->provider, info->provider))
         request->voice = voice->name;

@@ -350,6 +350,7 @@ static void removed(struct room_append *append, struct room *room)
     if (ok && room->deleted_ms) {
         turns_cancel_all(room);
         speaking_stop_all(room);
+        translate_stop_all(room, NULL);
         room_publish_gone(room);
     }
 }

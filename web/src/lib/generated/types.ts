@@ -416,6 +416,8 @@ export interface Room {
     profile?: string | null;
     /** auto: personas speak aloud when somebody listens; off: they do not, whoever listens. */
     voice?: 'auto' | 'off';
+    /** Its two languages, where it translates. */
+    translate?: RoomTranslate | null;
     /** Which of its persona's greetings it began with; 0: the usual one. */
     greeting?: number;
     /** The number of its last event. */
@@ -436,6 +438,16 @@ export interface Room {
     last_at?: string | null;
 }
 
+/** A room between two languages: personas are shown what the person says in theirs, and what they say is translated for the person. */
+export interface RoomTranslate {
+    /** The personas' language, as a tag: de, en, pt-BR. */
+    to: string;
+    /** The person's. */
+    mine: string;
+    /** The engine that translates; left out: the default one. Not the scripted one. */
+    engine?: string | null;
+}
+
 /** A new room. */
 export interface RoomCreate {
     /** Its title. */
@@ -448,6 +460,8 @@ export interface RoomCreate {
     profile?: string | null;
     /** auto: personas speak aloud when somebody listens. */
     voice?: 'auto' | 'off' | null;
+    /** Translate what is said; null: no longer. */
+    translate?: RoomTranslate | null;
     /** Which greeting it begins with: 0 is the persona's greeting, the others are its greetings. With several personas, which of the group-only greetings. */
     greeting?: number | 'random';
 }
@@ -464,6 +478,8 @@ export interface RoomUpdate {
     profile?: string | null;
     /** auto: personas speak aloud when somebody listens. */
     voice?: 'auto' | 'off' | null;
+    /** Translate what is said; null: no longer. */
+    translate?: RoomTranslate | null;
 }
 
 /** Which greeting a room is to begin with. */
@@ -2179,6 +2195,19 @@ export interface EventData {
         visemes: string;
         /** With index 0 of a turn: how long each step took until it was heard. */
         waterfall?: SpeechWaterfall;
+    };
+    /** A message in the other language of its room; the latest one counts. Its `cause` is the event whose text it translates: the message or an edit. */
+    'translation': {
+        /** The message's id. */
+        of: string;
+        /** What it says in that language. */
+        text?: string;
+        /** Why there is no translation, in place of the text: the original counts. */
+        error?: string;
+        /** The language it is in, as a tag (de, pt-BR). */
+        from: string;
+        /** The language it was translated into. */
+        to: string;
     };
     /** What feeling a message carried. */
     'affect': {
