@@ -1,6 +1,6 @@
 /*
  * What the files of the media routes share: media.c (listing, one of them, changing), media_upload.c,
- * media_transcribe.c, images.c.
+ * media_transcribe.c, media_jobs.c, images.c.
  */
 #ifndef EIDOLON_API_MEDIA_H
 #define EIDOLON_API_MEDIA_H
@@ -28,7 +28,12 @@ void media_send_blob(struct call *call, const struct blob_hash *hash, const char
  * where the path has one, and then it is answered. */
 bool media_blob_answer(struct call *call) LOOP;
 
-/* Whether a transcription of it runs, and how far it is. Any thread. */
+/* media_jobs.c: whether a transcription of it runs, and how far it is. Any thread. */
 bool media_is_transcribing(struct id media, double *progress);
+/* What becomes of a job that runs; e with JOB_FAILED. Any thread. */
+enum media_job_state { JOB_NONE, JOB_RUNNING, JOB_DONE, JOB_FAILED };
+void media_job_tell(struct id media, enum media_job_state state, double progress, const struct error *e);
+/* media_transcribe.c: begins the job of a recording; it tells how it goes. */
+void media_transcribe(struct api *api, const struct media *m) LOOP;
 
 #endif
