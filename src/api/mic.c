@@ -132,16 +132,17 @@ static LOOP void say(struct mic *mic, const struct heard *heard)
 static LOOP void settle(struct mic *mic, const struct heard *heard)
 {
     uint32_t length = heard->to_ms > heard->from_ms ? heard->to_ms - heard->from_ms : 0;
-    unsigned todo = barge_utterance(&mic->barge, heard->text, length, mic_now_ms());
+    unsigned todo = barge_utterance(&mic->barge, heard->text, heard->sure, length, mic_now_ms());
     mic_do(mic, todo);
     if (todo & BARGE_SAY) {
         say(mic, heard);
         return;
     }
     tell_final(mic->client, mic->room, heard->text, 0, heard->confidence,
-               !heard->woken            ? "not_woken"
-               : str_empty(heard->text) ? "empty"
-                                        : "backchannel");
+               !heard->woken                                            ? "not_woken"
+               : str_empty(heard->text)                                 ? "empty"
+               : barge_is_backchannel(heard->text, mic->barge.language) ? "backchannel"
+                                                                        : "unsure");
 }
 
 /* ---- what the listener says ---- */
@@ -370,7 +371,7 @@ static void handle_discard(struct client *client, const struct json *message, st
         return;
     listener_clear(mic->listener);
     mic->text_since_ms = 0;
-    mic_do(mic, barge_utterance(&mic->barge, STR_NONE, 0, mic_now_ms()));
+    mic_do(mic, barge_utterance(&mic->barge, STR_NONE, 0, 0, mic_now_ms()));
     tell_rest(mic, listener_fed_ms(mic->listener));
 }
 
@@ -403,6 +404,7 @@ static void handle_text(struct client *client, const struct json *message, struc
     struct heard heard = {.text = text,
                           .language = mic->barge.language,
                           .confidence = json_get_double(message, "confidence", NAN),
+                          .sure = NAN,
                           .to_ms = (uint32_t)(now - mic->text_since_ms),
                           .last_sound_us = us,
                           .end_of_turn_us = us,

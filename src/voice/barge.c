@@ -3,6 +3,8 @@
 
 #include "voice/words.h"
 
+#include <math.h>
+
 struct backchannels {
     const char *language, *words;
 };
@@ -60,6 +62,7 @@ static void forget_utterance(struct barge *b)
 {
     b->hearing = b->interjected = false;
     b->spoken_ms = 0;
+    b->partial_n = 0;
 }
 
 static uint64_t spoken(const struct barge *b, uint64_t now_ms)
@@ -105,35 +108,50 @@ unsigned barge_speech_stopped(struct barge *b, uint64_t now_ms)
     return 0;
 }
 
-/* Real words, or enough speech with any word at all. */
-static unsigned judge(struct barge *b, struct str text, uint64_t now_ms)
+/* How much of both texts is the same, whole words from the front. */
+static struct str stable(struct str before, struct str now)
 {
-    bool more;
-    size_t count = weigh(text, b->language, &more);
-    if (b->state != BARGE_PAUSED || !count)
-        return 0;
-    if (!more && spoken(b, now_ms) <= BARGE_BACKCHANNEL_MS)
-        return 0;
-    b->state = BARGE_STOPPED;
-    return BARGE_STOP;
+    size_t a = 0, b = 0, same = 0;
+    struct word was, is;
+    while (word_next(before, &a, &was) && word_next(now, &b, &is) && strcmp(was.c, is.c) == 0)
+        same = b;
+    return str_sub(now, 0, same);
+}
+
+/* Words that no noise makes twice; or signs of listening for longer than such a sign takes. */
+static bool interrupts(const struct barge *b, struct str text, uint64_t now_ms)
+{
+    const char *signs = words_of(b->language);
+    struct word word;
+    size_t words = 0, real = 0;
+    for (size_t at = 0; word_next(text, &at, &word); words++)
+        real += !word_in(word.c, signs) && !word_is_small(word.c, b->language);
+    return words >= 2 && (real || spoken(b, now_ms) > BARGE_BACKCHANNEL_MS);
 }
 
 unsigned barge_partial(struct barge *b, struct str text, uint64_t now_ms)
 {
-    /* One word of a recogniser that is still guessing is not yet an interruption. */
-    return spoken(b, now_ms) < min_speech(b) ? 0 : judge(b, text, now_ms);
+    struct str kept = stable(str_of(b->partial, b->partial_n), text);
+    bool stops =
+        b->state == BARGE_PAUSED && spoken(b, now_ms) >= min_speech(b) && interrupts(b, kept, now_ms);
+    b->partial_n = text.n < BARGE_PARTIAL_MAX ? text.n : BARGE_PARTIAL_MAX;
+    memcpy(b->partial, text.p ? text.p : "", b->partial_n);
+    if (stops)
+        b->state = BARGE_STOPPED;
+    return stops ? BARGE_STOP : 0;
 }
 
-unsigned barge_utterance(struct barge *b, struct str text, uint32_t spoken_ms, uint64_t now_ms)
+unsigned barge_utterance(struct barge *b, struct str text, double sure, uint32_t spoken_ms, uint64_t now_ms)
 {
     bool more, interjected = b->interjected;
     size_t count = weigh(text, b->language, &more);
     bool speaks = b->state == BARGE_PAUSED || b->state == BARGE_SPEAKING;
     /* To a persona that has ended meanwhile, "yeah" is an answer. */
     bool sign = interjected && speaks && !more && spoken_ms <= BARGE_BACKCHANNEL_MS;
+    bool guess = interjected && speaks && more && !isnan(sure) && sure < BARGE_SURE;
     (void)now_ms;
     forget_utterance(b);
-    if (!count || sign) {
+    if (!count || sign || guess) {
         unsigned resume = b->state == BARGE_PAUSED ? BARGE_RESUME : 0;
         b->state = speaks ? BARGE_SPEAKING : b->state;
         return resume | BARGE_DROP;

@@ -7,7 +7,9 @@
  * talk). The sound just before speech is found is kept in a ring, so that first syllables are not lost.
  *
  * Where nothing was said there is no utterance: silence, noise and hum give nothing, and what the ears make
- * nothing of gives an utterance with an empty text, so that its owner can take back what it began. With a
+ * nothing of gives an utterance with an empty text, so that its owner can take back what it began. So does
+ * what is too short to hold a word (LISTEN_VOICED_MS), and a text none of whose words the ears are sure of at
+ * all (LISTEN_SURE_LEAST): recognisers find words in a door and in a cough. With a
  * wake phrase (wake.h) what is said before it is not told; the words behind it are the message.
  *
  * Times: at_ms, from_ms and to_ms count sound fed, from the first sample; *_us are of clock_mono_us().
@@ -29,7 +31,11 @@ enum {
     LISTEN_UTTERANCE_MS = 60000, /* a longer one is ended, and what follows is the next */
     LISTEN_PREFIX_MS = 300,      /* defaults of the options */
     LISTEN_SILENCE_MS = 500,
+    LISTEN_VOICED_MS = 100, /* of speech, the least that is heard as words */
 };
+
+/* A text whose surest word is below it was made up; the real ones of pocketsphinx are at .5 and above. */
+#define LISTEN_SURE_LEAST .1
 
 enum listen_mode {
     LISTEN_HANDS_FREE,   /* turns end by themselves */
@@ -65,6 +71,8 @@ struct heard {
     struct str provider; /* who heard it */
     struct str language;
     double confidence;       /* NaN: not told */
+    double sure;             /* of the word of substance it is surest of; 0: there is none; NaN: not told */
+    uint32_t voiced_ms;      /* of sound in which the detector found speech */
     uint32_t from_ms, to_ms; /* first and last sound of speech */
     uint64_t last_sound_us;  /* when the last sound of speech came in */
     uint64_t end_of_turn_us; /* when the turn was found to be over */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "voice/wake.h"
+#include "voice/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -59,6 +60,39 @@ void listener_wake(struct listener *l, struct heard *heard)
         heard->text = STR_NONE;
         heard->woken = false;
     }
+}
+
+/* Of all segments' words, those that carry the meaning; and of all words. NaN where it is not told. */
+static double surest(const struct json *transcript, struct str language, double *any)
+{
+    const struct json *segments = json_get(transcript, "segments");
+    double best = NAN;
+    *any = NAN;
+    for (const struct json *s = segments ? segments->child : NULL; s; s = s->next) {
+        const struct json *words = json_get(s, "words");
+        for (const struct json *one = words ? words->child : NULL; one; one = one->next) {
+            double sure = json_get_double(one, "confidence", NAN);
+            struct word word;
+            size_t at = 0;
+            if (isnan(sure))
+                continue;
+            *any = isnan(*any) || sure > *any ? sure : *any;
+            best = isnan(best) ? 0 : best;
+            if (sure > best && word_next(json_get_str(one, "word", STR_NONE), &at, &word) &&
+                !word_is_small(word.c, language))
+                best = sure;
+        }
+    }
+    return best;
+}
+
+/* Nothing was said, whatever the ears made of it. */
+static void weigh(struct talk *t, const struct json *transcript)
+{
+    double any;
+    t->heard.sure = surest(transcript, t->heard.language, &any);
+    if ((!isnan(any) && any < LISTEN_SURE_LEAST) || t->heard.voiced_ms < LISTEN_VOICED_MS)
+        t->heard.text = STR_NONE;
 }
 
 static LOOP void tell(struct talk *t)
@@ -124,7 +158,7 @@ void talk_on_heard(void *arg, enum err err, const struct error *e, const struct 
     struct talk *t = arg;
     struct json *json = NULL;
     t->ear = 0;
-    t->heard.confidence = NAN;
+    t->heard.confidence = t->heard.sure = NAN;
     if (err != ERR_OK) {
         error_set(&t->error, err, "%s", e->message);
     } else {
@@ -135,6 +169,7 @@ void talk_on_heard(void *arg, enum err err, const struct error *e, const struct 
             t->heard.text = str_trim(json_get_str(json, "text", STR_NONE));
             t->heard.language = json_get_str(json, "language", STR_NONE);
             t->heard.confidence = json_get_double(json, "confidence", NAN);
+            weigh(t, json);
         }
     }
     if (t->over) /* else the ears failed early, and the turn goes on without them */

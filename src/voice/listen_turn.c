@@ -44,7 +44,8 @@ static LOOP void begin_turn(struct listener *l, uint64_t from_window)
     uint64_t from = from_window * VAD_WINDOW, prefix = (uint64_t)l->options.prefix_ms * (VAD_RATE / 1000);
     t->listener = l;
     t->heard.from_ms = listener_ms(from_window);
-    t->heard.confidence = NAN;
+    t->heard.voiced_ms = listener_ms(l->loud - 1); /* the window that began it is counted with its answer */
+    t->heard.confidence = t->heard.sure = NAN;
     t->text.max = ASR_JSON_MAX;
     while (*at)
         at = &(*at)->next;
@@ -158,7 +159,7 @@ static LOOP void commit_now(struct listener *l)
     t->listener = l;
     t->over = true;
     t->heard.committed = true;
-    t->heard.confidence = NAN;
+    t->heard.confidence = t->heard.sure = NAN;
     t->heard.from_ms = t->heard.to_ms = listener_ms(l->answered);
     t->heard.end_of_turn_us = clock_mono_us();
     while (*at)
@@ -179,6 +180,7 @@ void listener_on_window(void *arg, double p)
     else
         look_for_start(l, p);
     if (!l->closed && l->now) {
+        l->now->heard.voiced_ms += p >= l->options.threshold ? LISTEN_WINDOW_MS : 0;
         unsigned silence = listener_ms(l->answered - l->speech_to);
         bool long_enough = listener_ms(l->answered) - l->now->heard.from_ms >= LISTEN_UTTERANCE_MS;
         if (long_enough || (!l->vad_on && l->options.mode == LISTEN_HANDS_FREE && silence >= wait_ms(l)))

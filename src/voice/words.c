@@ -42,6 +42,17 @@ bool word_in(const char *word, const char *list)
     return false;
 }
 
+bool word_is_small(const char *word, struct str language)
+{
+    static const char *const english =
+        "a an and or but the this that these those it it's its he she they them their his her him i i'm in "
+        "on at "
+        "of to for from with by as if so is are was were be been am has had have did do does us we you there "
+        "than then";
+    bool known = str_empty(language) || str_ieq(str_sub(language, 0, 2), STR("en"));
+    return !word[0] || !word[1] || (known && word_in(word, english));
+}
+
 unsigned word_distance(const char *a, const char *b)
 {
     enum { MOST = 2 * WORD_MAX };

@@ -20,6 +20,10 @@ struct word {
 bool word_next(struct str text, size_t *at, struct word *out);
 /* Whether `list` ("yes no maybe", words parted by spaces) has it. */
 bool word_in(const char *word, const char *list);
+/* Whether it alone says nothing: a single letter, or one of those that stand between the others ("the",
+ * "in"); recognisers make these out of coughs and hums. Of a language whose small words are not known:
+ * letters. */
+bool word_is_small(const char *word, struct str language);
 /* How many characters must change to make one out of the other. */
 unsigned word_distance(const char *a, const char *b);
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
 import { addTold, listen, metric, startTeller } from './lib/listener.mjs';
-import { human, joined, noise, openMic, packetsOf, quiet, sleep, spoken, stream, streamOpus } from './lib/microphone.mjs';
+import { hum, human, joined, noise, openMic, packetsOf, quiet, sleep, spoken, stream, streamOpus } from './lib/microphone.mjs';
 
 let server;
 let teller;
@@ -21,7 +21,9 @@ after(async () => {
 
 const LONG =
     'There was once a lighthouse at the end of the long and narrow land. Its keeper was an old woman with three cats. ' +
-    'Every evening she climbed the hundred steps and lit the great lamp. And every morning she came down again to make tea.';
+    'Every evening she climbed the hundred steps and lit the great lamp. And every morning she came down again to make tea. ' +
+    'Ships came from far away to see the light and to bring her letters and coffee and now and then a book. ' +
+    'One day in the spring a small boat came, and in it sat a boy who had a question that nobody could answer.';
 
 async function makeRoom(persona = 'told') {
     const made = await request(server, 'POST', '/api/rooms', { personas: [persona] });
@@ -119,10 +121,13 @@ test('Opus is understood as PCM is', async () => {
 
 test('silence, noise and hum stay what they are', async () => {
     const { room, socket, mic } = await talk();
-    const hum = quiet(3000);
-    for (let i = 0; i < hum.samples.length; i++) hum.samples[i] = 4000 * Math.sin((i * 2 * Math.PI * 50) / 16000);
-    await stream(socket, joined(quiet(3000), noise(3000, 1500), hum, quiet(1500)), 4);
+    const mains = quiet(3000);
+    for (let i = 0; i < mains.samples.length; i++) mains.samples[i] = 4000 * Math.sin((i * 2 * Math.PI * 50) / 16000);
+    const word = await spoken(server, 'Oh');
+    const broken = joined(quiet(21), { samples: word.samples.slice(0, 16000 * 0.28), rate: 16000 }, noise(400, 2000));
+    await stream(socket, joined(quiet(3000), noise(3000, 1500), mains, quiet(1500), broken, quiet(2000)), 4);
     await sleep(1000);
+    await socket.wait(() => socket.frames.findLast((f) => f.type === 'mic').state === 'listening', 'the last verdict');
     const told = socket.frames.filter((f) => f.type === 'mic.final' && f.text);
     assert.deepEqual(told, []);
     const events = await request(server, 'GET', `/api/rooms/${room}/messages`);
@@ -183,11 +188,10 @@ async function interrupted() {
 test('real words stop the persona; the log says what was heard; they are the next message', async () => {
     const { socket, mic, page } = await interrupted();
     const said = await spoken(server, 'Wait, what are the names of the cats?');
-    const over = await stream(socket, said);
-    await stream(socket, quiet(1200));
+    await stream(socket, joined(said, quiet(1200)));
     const hearing = await mic.next((f) => f.type === 'speech.pause' || f.type === 'mic', 'a pause');
     assert.equal(hearing.type, 'speech.pause', 'falling silent comes before anything else');
-    assert.ok(hearing.when < over, 'it is silent before the question is at its end'); // how soon: make bench-mics
+    // How soon is not a matter for a test that shares its machine: make bench-mics.
     await mic.next((f) => f.type === 'speech.stop', 'a stop');
     const final = await mic.final();
     assert.equal(final.reason, 'said');
@@ -199,32 +203,43 @@ test('real words stop the persona; the log says what was heard; they are the nex
     await socket.close();
 });
 
-test('"mm-hm" resumes, and is no message', async () => {
-    const { socket, mic, page } = await interrupted();
-    await stream(socket, joined(await spoken(server, 'Yeah.'), quiet(1500)));
-    await mic.next((f) => f.type === 'speech.pause', 'a pause');
-    const resumed = await mic.next((f) => f.type === 'speech.resume', 'resuming');
-    assert.ok(resumed);
-    assert.ok(!socket.frames.some((f) => f.type === 'speech.stop'));
-    assert.ok(!socket.of('message').some((e) => e.data.spoken));
-    page.stop();
-    await socket.close();
+/** What is said or makes a noise into the persona's speech, one after the other; what of it paused, resumed and stopped her. */
+async function into({ socket, mic }, sounds) {
+    const from = socket.frames.length;
+    const count = (type) => socket.frames.slice(from).filter((f) => f.type === type).length;
+    for (const [name, sound] of Object.entries(sounds)) {
+        await stream(socket, joined(sound, quiet(1700)));
+        // However long the ears take: one that was paused goes on, by their verdict or after ear.resume_after.
+        await socket.wait(() => count('speech.stop') || count('speech.resume') >= count('speech.pause'), `resuming after ${name}`);
+        assert.equal(count('speech.stop'), 0, `${name} stopped her: ${JSON.stringify(socket.frames.slice(from).filter((f) => /^mic\.|^speech\./.test(f.type)))}`);
+    }
+    // All that was heard is settled before anything is said of what did not happen.
+    await socket.wait(() => socket.frames.findLast((f) => f.type === 'mic')?.state === 'listening', 'the last verdict');
+    assert.equal(socket.of('message').filter((e) => e.data.spoken).length, 0, 'a message was made of it');
+    assert.equal(count('message.heard'), 0);
+    return count('speech.pause');
+}
+
+test('"mm-hm" and "yeah" resume, and are no message', async () => {
+    const all = await interrupted();
+    const signs = { 'mm-hm, low': hum(120), 'mm-hm, high': hum(200), 'uh-huh': await spoken(server, 'Uh-huh.'), yeah: await spoken(server, 'Yeah.') };
+    const pauses = await into(all, signs);
+    assert.equal(pauses, Object.keys(signs).length, 'she listened to each');
+    all.page.stop();
+    await all.socket.close();
 });
 
-test('noise resumes within two seconds', async () => {
-    const { socket, mic, page } = await interrupted();
-    // Nothing that a detector takes for speech but is none can be relied on: the first syllable of a word, cut off.
+test('noise does not stop anybody', async () => {
+    const all = await interrupted();
+    // The detector takes few noises for speech. One that it does, wherever its windows fall: a syllable broken off by a bang,
+    // of which pocketsphinx makes "but", "up", "thigh".
     const word = await spoken(server, 'Oh');
     const cut = { samples: word.samples.slice(0, 16000 * 0.28), rate: 16000 };
-    await stream(socket, joined(cut, noise(400, 2000), quiet(2500)));
-    const paused = socket.frames.find((f) => f.type === 'speech.pause');
-    assert.ok(!socket.frames.some((f) => f.type === 'speech.stop'));
-    if (paused) {
-        const resumed = await mic.next((f) => f.type === 'speech.resume', 'resuming');
-        assert.ok(resumed.when - paused.when < 2300);
-    }
-    page.stop();
-    await socket.close();
+    const broken = (ms) => joined(quiet(ms), cut, noise(400, 2000));
+    const pauses = await into(all, { bang: noise(300, 12000), 'broken off': broken(13), 'broken off, later': broken(21), 'broken off, later still': broken(29), hiss: noise(1500, 6000) });
+    assert.ok(pauses > 0, 'none was taken for speech: this shows nothing');
+    all.page.stop();
+    await all.socket.close();
 });
 
 test('the browser writes the text itself', async () => {

@@ -33,14 +33,47 @@ export const human = (name) => readWav(readFileSync(`/usr/share/asterisk/sounds/
 export const quiet = (ms, rate = 16000) => ({ samples: new Int16Array((rate * ms) / 1000), rate });
 
 /** A burst that is no speech: a cough's worth of white noise. */
-export function noise(ms, loud = 6000, rate = 16000) {
-    const samples = new Int16Array((rate * ms) / 1000);
+export function noise(ms, loud = 6000, rate = 16000, Samples = Int16Array) {
+    const samples = new Samples((rate * ms) / 1000);
     let seed = 1;
     for (let i = 0; i < samples.length; i++) {
         seed = (seed * 1103515245 + 12345) & 0x7fffffff;
         samples[i] = ((seed / 0x7fffffff) * 2 - 1) * loud;
     }
     return { samples, rate };
+}
+
+/**
+ * "Mm-hm": a voice behind closed lips (pulses through the resonances of the nose), a breath, and the voice again, rising. No
+ * recording of one is in Debian, and flite spells it; silero takes this for the voice that it is.
+ */
+export function hum(pitch = 120, rate = 16000) {
+    const syllables = [{ ms: 240, from: 1.15, to: 1 }, { ms: 90 }, { ms: 320, from: 0.95, to: 1.3 }];
+    const nose = [{ hz: 250, width: 60, gain: 1 }, { hz: 1100, width: 150, gain: 0.15 }, { hz: 2300, width: 250, gain: 0.05 }].map(({ hz, width, gain }) => {
+        const r = Math.exp((-Math.PI * width) / rate);
+        return { a: 2 * r * Math.cos((2 * Math.PI * hz) / rate), b: -r * r, gain: gain * (1 - r), last: 0, before: 0 };
+    });
+    const breath = noise(90, 0.025, rate, Float64Array).samples;
+    const out = [];
+    let phase = 0;
+    for (const { ms, from, to } of syllables) {
+        const n = (rate * ms) / 1000;
+        for (let i = 0; i < n; i++) {
+            if (from) phase = (phase + (pitch * (from + ((to - from) * i) / n)) / rate) % 1;
+            const pulse = from ? (phase < 0.6 ? Math.sin((Math.PI * phase) / 0.6) ** 2 : 0) - 0.3 : breath[i];
+            const swell = Math.min(1, i / (0.03 * rate), (n - i) / (0.05 * rate));
+            let sum = 0;
+            for (const f of nose) {
+                const y = pulse * swell + f.a * f.last + f.b * f.before;
+                f.before = f.last;
+                f.last = y;
+                sum += y * f.gain;
+            }
+            out.push(sum);
+        }
+    }
+    const most = Math.max(...out.map(Math.abs));
+    return { samples: Int16Array.from(out, (v) => (v / most) * 9000), rate };
 }
 
 export function joined(...sounds) {

@@ -6,6 +6,8 @@
 #include "voice/wake.h"
 #include "voice/words.h"
 
+#include <math.h>
+
 /* ---- completeness ---- */
 static void texts_end_or_dangle(void **state)
 {
@@ -105,7 +107,7 @@ static void signs_of_listening(void **state)
 }
 
 /* ---- timelines of barge-in ---- */
-enum step_kind { SPEAKS, ENDS, VOICE, SILENCE, PARTIAL, UTTERANCE, TICK };
+enum step_kind { SPEAKS, ENDS, VOICE, SILENCE, PARTIAL, UTTERANCE, SURE, UNSURE, TICK };
 struct step {
     unsigned at_ms;
     enum step_kind kind;
@@ -128,7 +130,11 @@ static unsigned take(struct barge *b, const struct step *s)
     case PARTIAL:
         return barge_partial(b, str_c(s->text), s->at_ms);
     case UTTERANCE:
-        return barge_utterance(b, str_c(s->text), s->spoken_ms, s->at_ms);
+        return barge_utterance(b, str_c(s->text), NAN, s->spoken_ms, s->at_ms);
+    case SURE:
+        return barge_utterance(b, str_c(s->text), .47, s->spoken_ms, s->at_ms);
+    case UNSURE:
+        return barge_utterance(b, str_c(s->text), .25, s->spoken_ms, s->at_ms);
     case TICK:
         break;
     }
@@ -147,8 +153,9 @@ static const struct {
     struct step steps[12];
 } timelines[] = {
     TIMELINE("a real interruption, by its partial text", {100, SPEAKS, 0, 0, 0},
-             {1000, VOICE, 0, 0, BARGE_PAUSE}, {1300, PARTIAL, "wait", 0, 0},
-             {1550, PARTIAL, "wait a", 0, BARGE_STOP}, {1560, ENDS, 0, 0, 0}, {2000, SILENCE, 0, 0, 0},
+             {1000, VOICE, 0, 0, BARGE_PAUSE}, {1300, PARTIAL, "wait", 0, 0}, {1400, PARTIAL, "wait a", 0, 0},
+             {1480, PARTIAL, "wait a moon", 0, 0}, {1550, PARTIAL, "wait a moment", 0, BARGE_STOP},
+             {1560, ENDS, 0, 0, 0}, {2000, SILENCE, 0, 0, 0},
              {2400, UTTERANCE, "wait a moment", 1000, BARGE_SAY}),
     TIMELINE("a real interruption, known only at its end", {100, SPEAKS, 0, 0, 0},
              {1000, VOICE, 0, 0, BARGE_PAUSE}, {1400, SILENCE, 0, 0, 0},
@@ -158,6 +165,26 @@ static const struct {
              {1650, UTTERANCE, "mm-hm", 300, BARGE_RESUME | BARGE_DROP}, {3000, VOICE, 0, 0, BARGE_PAUSE}),
     TIMELINE("a cough resumes", {100, SPEAKS, 0, 0, 0}, {1000, VOICE, 0, 0, BARGE_PAUSE},
              {1150, SILENCE, 0, 0, 0}, {1650, UTTERANCE, "", 150, BARGE_RESUME | BARGE_DROP}),
+    TIMELINE("a cut-off syllable and a bang: a word is found in it, and nobody is sure of it",
+             {100, SPEAKS, 0, 0, 0}, {1000, VOICE, 0, 0, BARGE_PAUSE}, {1250, PARTIAL, "but", 0, 0},
+             {1500, PARTIAL, "up", 0, 0}, {1600, SILENCE, 0, 0, 0},
+             {1800, UNSURE, "up", 400, BARGE_RESUME | BARGE_DROP}, {3000, VOICE, 0, 0, BARGE_PAUSE}),
+    TIMELINE("a hum is a row of words, and another one each time", {100, SPEAKS, 0, 0, 0},
+             {1000, VOICE, 0, 0, BARGE_PAUSE}, {1250, PARTIAL, "an an", 0, 0},
+             {1500, PARTIAL, "an an age", 0, 0}, {1750, PARTIAL, "an an h m", 0, 0},
+             {2000, PARTIAL, "an an maid chan", 0, 0}, {2100, SILENCE, 0, 0, 0},
+             {2400, UNSURE, "and and maid chan", 1100, BARGE_RESUME | BARGE_DROP}),
+    TIMELINE("small words alone are none", {100, SPEAKS, 0, 0, 0}, {1000, VOICE, 0, 0, BARGE_PAUSE},
+             {1300, SILENCE, 0, 0, 0}, {1700, UNSURE, "you", 300, BARGE_RESUME | BARGE_DROP}),
+    TIMELINE("one word that the ears are sure of", {100, SPEAKS, 0, 0, 0}, {1000, VOICE, 0, 0, BARGE_PAUSE},
+             {1300, SILENCE, 0, 0, 0}, {1700, SURE, "no", 300, BARGE_STOP | BARGE_SAY}),
+    TIMELINE("unsure, but the persona has ended: it is said", {100, SPEAKS, 0, 0, 0},
+             {1000, VOICE, 0, 0, BARGE_PAUSE}, {1200, ENDS, 0, 0, 0}, {1400, SILENCE, 0, 0, 0},
+             {1800, UNSURE, "where it", 500, BARGE_SAY}),
+    TIMELINE("the words of one utterance are not those of the next", {100, SPEAKS, 0, 0, 0},
+             {1000, VOICE, 0, 0, BARGE_PAUSE}, {1600, PARTIAL, "crack crack", 0, 0},
+             {1700, UNSURE, "crack crack", 700, BARGE_RESUME | BARGE_DROP}, {3000, VOICE, 0, 0, BARGE_PAUSE},
+             {3700, PARTIAL, "crack crack", 0, 0}),
     TIMELINE("noise that goes on resumes in time", {100, SPEAKS, 0, 0, 0}, {1000, VOICE, 0, 0, BARGE_PAUSE},
              {2999, TICK, 0, 0, 0}, {3000, TICK, 0, 0, BARGE_RESUME}, {3500, TICK, 0, 0, 0},
              {6000, UTTERANCE, "", 5000, BARGE_DROP}),
@@ -174,15 +201,17 @@ static const struct {
              {1900, UTTERANCE, "yeah", 500, BARGE_SAY}, {4000, VOICE, 0, 0, 0}, {4100, SILENCE, 0, 0, 0},
              {4500, UTTERANCE, "", 100, BARGE_DROP}),
     TIMELINE("it begins to speak into what somebody says", {1000, VOICE, 0, 0, 0},
-             {1200, SPEAKS, 0, 0, BARGE_PAUSE}, {1900, PARTIAL, "one more thing", 0, BARGE_STOP},
+             {1200, SPEAKS, 0, 0, BARGE_PAUSE}, {1650, PARTIAL, "one more", 0, 0},
+             {1900, PARTIAL, "one more thing", 0, BARGE_STOP},
              {2500, UTTERANCE, "one more thing", 1200, BARGE_SAY}),
     TIMELINE("a long row of signs is more than a sign", {100, SPEAKS, 0, 0, 0},
-             {1000, VOICE, 0, 0, BARGE_PAUSE}, {2200, PARTIAL, "yeah yeah right", 0, BARGE_STOP},
+             {1000, VOICE, 0, 0, BARGE_PAUSE}, {1900, PARTIAL, "yeah yeah", 0, 0},
+             {2200, PARTIAL, "yeah yeah right", 0, BARGE_STOP},
              {2900, UTTERANCE, "yeah yeah right", 1500, BARGE_SAY}),
     TIMELINE("after a stop the next answer can be interrupted again", {100, SPEAKS, 0, 0, 0},
-             {1000, VOICE, 0, 0, BARGE_PAUSE}, {1600, PARTIAL, "stop it", 0, BARGE_STOP},
-             {2000, UTTERANCE, "stop it", 800, BARGE_SAY}, {2500, SPEAKS, 0, 0, 0},
-             {3000, VOICE, 0, 0, BARGE_PAUSE}),
+             {1000, VOICE, 0, 0, BARGE_PAUSE}, {1500, PARTIAL, "stop it", 0, 0},
+             {1600, PARTIAL, "stop it please", 0, BARGE_STOP}, {2000, UTTERANCE, "stop it", 800, BARGE_SAY},
+             {2500, SPEAKS, 0, 0, 0}, {3000, VOICE, 0, 0, BARGE_PAUSE}),
 };
 
 static void timelines_of_barge_in(void **state)

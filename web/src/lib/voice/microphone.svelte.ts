@@ -220,7 +220,7 @@ class Microphone {
         } else if (message.type === 'mic.partial') this.partial = message.text;
         else if (message.type === 'mic.final') {
             this.partial = '';
-            this.note = { empty: 'No words were understood.', not_woken: 'Heard, but without the wake phrase.', backchannel: '', said: '' }[message.reason] ?? '';
+            this.note = { empty: 'No words were understood.', unsure: 'Not understood well enough to interrupt; say it again.', not_woken: 'Heard, but without the wake phrase.', backchannel: '', said: '' }[message.reason] ?? '';
         }
     }
 
