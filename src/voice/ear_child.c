@@ -5,10 +5,10 @@
 #include "voice/ear.h"
 
 #include "base/json.h"
+#include "voice/sphinx_model.h"
 #include "voice/vad.h"
 
 #include <math.h>
-#include <pocketsphinx.h>
 #include <sndfile.h>
 #include <soxr.h>
 #include <stdio.h>
@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #ifndef EIDOLON_SPHINX_MODEL
-#define EIDOLON_SPHINX_MODEL "/usr/share/pocketsphinx/model/en-us"
 #endif
 
 static const uint64_t MEMORY_MAX = (uint64_t)2 << 30;
@@ -293,20 +292,18 @@ static bool tell_error(const struct error *e)
     return tell('E', buf_str(&rest));
 }
 
-static ps_decoder_t *load(void)
+static enum err no_model(struct error *e)
 {
-    cmd_ln_t *config = cmd_ln_init(NULL, ps_args(), TRUE, "-hmm", EIDOLON_SPHINX_MODEL "/en-us", "-lm",
-                                   EIDOLON_SPHINX_MODEL "/en-us.lm.bin", "-dict",
-                                   EIDOLON_SPHINX_MODEL "/cmudict-en-us.dict", "-logfn", "/dev/null", NULL);
-    return config ? ps_init(config) : NULL;
+    enum err err = sphinx_model_find(e);
+    return err ? err
+               : error_set(e, ERR_UNAVAILABLE, "The embedded ear's model cannot be read; reinstall it.");
 }
 
 void ear_child_main(void)
 {
     struct buf frame = BUF_INIT;
     struct error e = {0};
-    bool there = access(EIDOLON_SPHINX_MODEL "/en-us.lm.bin", R_OK) == 0;
-    ps_decoder_t *ps = there ? load() : NULL;
+    ps_decoder_t *ps = sphinx_model_load();
     if (child_confine(CHILD_NO_FILES, MEMORY_MAX, &e) != ERR_OK) {
         fprintf(stderr, "%s\n", e.message);
         _exit(EXIT_FAILURE);
@@ -315,10 +312,7 @@ void ear_child_main(void)
         CLEANUP_BUF struct buf samples = BUF_MAX((size_t)EAR_SECONDS_MAX * VAD_RATE * sizeof(int16_t));
         e = (struct error){0};
         bool cut = frame.n && frame.p[0] == EAR_CUT;
-        enum err err =
-            ps || cut ? decode(str_from(buf_str(&frame), 1), &samples, &e)
-                      : error_set(&e, ERR_UNAVAILABLE,
-                                  "The embedded ear has no model here; install Debian's pocketsphinx-en-us.");
+        enum err err = ps || cut ? decode(str_from(buf_str(&frame), 1), &samples, &e) : no_model(&e);
         if (err)
             good = tell_error(&e);
         else if (cut)

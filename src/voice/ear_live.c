@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "loop/child.h"
+#include "voice/sphinx_model.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -300,8 +301,11 @@ static void on_serve(struct timer *timer)
 static enum err live_open(struct loop *loop, const struct asr_house *house,
                           const struct speech_provider *config, struct asr **out, struct error *e)
 {
+    (void)house, (void)config;
+    enum err err = sphinx_model_find(e);
+    if (err)
+        return err;
     struct sphinx *s = heap_alloc(sizeof *s);
-    (void)house, (void)config, (void)e;
     s->base.driver = &asr_sphinx;
     s->base.loop = loop;
     *out = &s->base;

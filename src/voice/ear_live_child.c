@@ -11,15 +11,14 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "loop/child.h"
+#include "voice/sphinx_model.h"
 
 #include <math.h>
-#include <pocketsphinx.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #ifndef EIDOLON_SPHINX_MODEL
-#define EIDOLON_SPHINX_MODEL "/usr/share/pocketsphinx/model/en-us"
 #endif
 
 static const uint64_t MEMORY_MAX = (uint64_t)1 << 30;
@@ -177,28 +176,19 @@ static bool obey(struct hearing *h, struct str frame)
     return true;
 }
 
-static ps_decoder_t *load(void)
-{
-    if (access(EIDOLON_SPHINX_MODEL "/en-us.lm.bin", R_OK) != 0)
-        return NULL;
-    cmd_ln_t *config = cmd_ln_init(NULL, ps_args(), TRUE, "-hmm", EIDOLON_SPHINX_MODEL "/en-us", "-lm",
-                                   EIDOLON_SPHINX_MODEL "/en-us.lm.bin", "-dict",
-                                   EIDOLON_SPHINX_MODEL "/cmudict-en-us.dict", "-logfn", "/dev/null", NULL);
-    return config ? ps_init(config) : NULL;
-}
-
 void ear_live_child_main(void)
 {
-    struct hearing h = {.ps = load()};
+    struct hearing h = {.ps = sphinx_model_load()};
     struct buf frame = BUF_INIT;
     struct error e = {0};
     if (child_confine(CHILD_NO_FILES, MEMORY_MAX, &e) != ERR_OK) {
         fprintf(stderr, "%s\n", e.message);
         _exit(EXIT_FAILURE);
     }
-    bool good =
-        h.ps ? tell('R', 0, STR_NONE)
-             : tell('N', 0, STR("The embedded ear has no model here; install Debian's pocketsphinx-en-us."));
+    bool good = h.ps ? tell('R', 0, STR_NONE)
+                     : tell('N', 0,
+                            STR("The embedded ear's model is missing or cannot be read; install Debian's "
+                                "pocketsphinx-en-us."));
     while (good && h.ps && child_read(&frame))
         good = obey(&h, buf_str(&frame));
     if (!h.ps)

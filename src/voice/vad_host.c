@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "loop/child.h"
+#include "voice/speech_lib.h"
 #include "voice/vad_energy.h"
 
 #include <math.h>
@@ -409,6 +410,8 @@ struct vad_host *vad_host_new(struct loops *loops)
     struct vad_host *host = heap_alloc(sizeof *host);
     host->home = loops_get(loops, loops_count(loops) - 1);
     host->batch = BUF_MAX(CHILD_FRAME_MAX);
+    char path[SPEECH_LIB_PATH];
+    atomic_store(&host->good, speech_lib(SPEECH_LIB_ONNX, path) && speech_lib(SPEECH_LIB_SILERO, path));
     return host;
 }
 

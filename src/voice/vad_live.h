@@ -55,7 +55,7 @@ const char *vad_mic_detector(const struct vad_mic *mic) LOOP; /* "silero" or "en
 
 struct vad_stats {
     uint64_t open, windows, lost; /* lost: how often the child was */
-    bool silero;
+    bool silero;                  /* it finds speech; as long as no microphone was open: it is there to */
 };
 void vad_host_stats(const struct vad_host *host, struct vad_stats *out); /* any thread */
 int vad_host_pid(struct vad_host *host);                                 /* for tests; 0: none runs */
