@@ -185,7 +185,7 @@ static void handle(struct realtime *s, struct str payload, bool from_line)
                             STR_ARG(str_sub(type, 0, 64)));
     }
     bool line = !from_line && !err && !(types[t].flags & AT_ONCE) &&
-                (s->steps || (s->waits && !(types[t].flags & FLOWS)));
+                (s->steps || (s->waits && (!(types[t].flags & FLOWS) || rt_hear_stale(s))));
     if (line && s->queued + payload.n > REALTIME_QUEUED_MAX) {
         err = error_set(&e, ERR_LIMIT,
                         "Too much waits to be carried out; wait for answers before sending more.");

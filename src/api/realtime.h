@@ -5,16 +5,19 @@
  * A session is a WebSocket, a configuration, a list of items and, behind it, a room of the house: items that
  * somebody says are messages of the room, a response is a turn there, and what the room's subscription tells
  * of that turn (text, sound, mouth shapes, calls of tools) becomes the response's events. Sessions of an
- * engine
- * (`engine/NAME`), and responses outside the conversation, have no room: their engine is asked directly, and
- * a voice of the session's own speaks.
+ * engine (`engine/NAME`), and responses outside the conversation or to other items than the room has, are
+ * asked of their engine directly, and a voice of the session's own speaks.
  *
- *   realtime.c           the socket, the order of steps, the end     realtime_secret.c    ek_..., who comes
- * in realtime_config.c    session.update, the session as JSON         realtime_event.c     events, ids,
- * errors realtime_item.c      items: list, shapes                         realtime_talk.c      create,
- * delete, truncate realtime_response.c  responses: shapes and order                 realtime_room.c      a
- * turn of the room realtime_direct.c    an engine without a room                    realtime_voice.c sound
- * out realtime_speak.c     the session's own voice                     realtime_hear.c      sound in
+ *   realtime.c           the socket, the order of steps     realtime_secret.c    ek_..., who comes in
+ *   realtime_config.c    session.update                     realtime_tell.c      the session as JSON
+ *   realtime_check.c     members by themselves              realtime_event.c     events, ids, errors
+ *   realtime_item.c      items: list, shapes                realtime_talk.c      create, delete, truncate
+ *   realtime_ask.c       response.create                    realtime_response.c  responses: begin and end
+ *   realtime_output.c    their events                       realtime_room.c      a turn of the room
+ *   realtime_heard.c     how much was heard                 realtime_direct.c    an engine without a room
+ *   realtime_voice.c     sound out                          realtime_speak.c     the session's own voice
+ *   realtime_hear.c      sound in                           realtime_turns.c     turns, interruptions
+ *   realtime_said.c      transcripts                        realtime_recording.c sound in items
  *
  * Order: what the client sends is carried out one after the other. A step that waits for the room or the ears
  * holds back those behind it (`waits`), but for sound, which always flows, and cancel.
@@ -85,7 +88,15 @@ void rt_config_write(struct jw *w, const struct rt_config *c, struct str own);
 /* Tools as chat completions want them; empty where there are none. */
 struct str rt_tools_chat(struct arena *a, struct str tools);
 struct str rt_tool_choice_chat(struct arena *a, struct str choice);
-enum err rt_check_tools(const struct json *tools, struct error *e);
+
+/* realtime_check.c: members by themselves; `param` is how refusals name them. */
+enum err rt_wrong_type(struct error *e, const char *param, const char *wanted);
+enum err rt_wrong_value(struct error *e, const char *param, const char *wanted);
+/* Every member must be one of `names` (parted by spaces). */
+enum err rt_known(const struct json *object, const char *at, const char *names, struct error *e);
+enum err rt_check_tools(const struct json *tools, const char *param, struct error *e);
+enum err rt_check_tool_choice(const struct json *choice, const char *param, struct error *e);
+enum err rt_check_metadata(const struct json *metadata, const char *param, struct error *e);
 enum err rt_read_modalities(const struct json *list, bool *audio, const char *param, struct error *e);
 enum err rt_read_max_tokens(const struct json *value, const char *param, unsigned *out, struct error *e);
 enum err rt_read_format(const struct json *format, const char *param, enum rt_format *out, struct error *e);
@@ -99,7 +110,7 @@ struct rt_spoken_part { /* where a sentence lies in a message's sound */
 };
 enum { RT_SENTENCES_MAX = 512 };
 struct rt_item {
-    struct rt_item *next, *before; /* the list; `before` is the one before it */
+    struct rt_item *next, *before; /* the list */
     char id[REALTIME_ITEM_ID_MAX + 1];
     enum rt_item_type type;
     enum rt_role role;
@@ -186,6 +197,7 @@ struct realtime {
     struct rt_item *first, *last;
     size_t item_count;
     struct rt_response *responses;
+    bool reordered;     /* items stand in another order than in the room's log */
     bool answer_wanted; /* as soon as the running response is over */
     bool audio_sent;    /* the voice is fixed */
 
@@ -196,6 +208,7 @@ struct realtime {
     struct rt_ear *ear;
     struct room_spoken spoken; /* of the newest turn that came by voice; without its texts */
     bool spoken_new;
+    uint64_t plays_until_us; /* the client plays the last answer until then, by the clock */
 };
 
 /* realtime_event.c */
@@ -297,6 +310,8 @@ void rt_hear_append(struct realtime *s, const struct json *event) LOOP;
 void rt_hear_commit(struct realtime *s, const struct json *event) LOOP;
 void rt_hear_clear(struct realtime *s, const struct json *event) LOOP;
 void rt_hear_config(struct realtime *s) LOOP; /* the configuration changed */
+/* Sound has to stand in line: it is for another listener than the one whose transcripts are on their way. */
+bool rt_hear_stale(const struct realtime *s);
 /* Text of an item's own sound; the item is said when it is there. */
 void rt_hear_item(struct realtime *s, struct rt_item *item, struct str base64) LOOP;
 void rt_hear_idle(struct realtime *s, uint32_t after_ms) LOOP; /* arms idle_timeout_ms */

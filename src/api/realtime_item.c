@@ -175,6 +175,10 @@ static enum err read_call(struct rt_item *item, const struct json *from, struct 
     const char *what = item->type == RT_CALL ? "arguments" : "output";
     const struct json *text = json_get(from, what);
     struct str call_id = json_get_str(from, "call_id", STR_NONE), name = json_get_str(from, "name", STR_NONE);
+    char made[REALTIME_ID];
+    rt_id(made, "call");
+    if (str_empty(call_id) && item->type == RT_CALL)
+        call_id = str_c(made);
     if (str_empty(call_id) || call_id.n > REALTIME_ITEM_ID_MAX)
         return rt_refuse(e, "missing_required_parameter", "item.call_id",
                          "The item needs the call_id of its function call.");

@@ -46,8 +46,7 @@ static void on_failed(void *arg, const struct error *e)
     on_loop();
     struct recording *rec = arg;
     struct realtime *s = rec->ear->session;
-    rec->item->heard_pending = false;
-    rt_error(s, e, STR_NONE);
+    rt_item_unheard(s, rec->item, e);
     over(rec);
     rt_go_on(s);
 }

@@ -29,80 +29,6 @@ static unsigned count_responses(const struct realtime *s)
     return n;
 }
 
-/* ---- reading response.create ---- */
-
-static enum err read_conversation(struct rt_response *r, const struct json *from, struct error *e)
-{
-    struct str conversation = json_get_str(from, "conversation", STR("auto"));
-    const struct json *input = json_get(from, "input");
-    if (!str_eq(conversation, STR("auto")) && !str_eq(conversation, STR("none")))
-        return rt_refuse(e, "invalid_value", "response.conversation",
-                         "Invalid value for 'response.conversation': supported are auto and none.");
-    r->in_conversation = str_eq(conversation, STR("auto"));
-    if (!input)
-        return ERR_OK;
-    if (input->type != JSON_ARRAY || input->raw.n > REALTIME_TEXT_MAX)
-        return rt_refuse(e, "invalid_value", "response.input",
-                         "'response.input' is an array of items, of %d bytes at most.", REALTIME_TEXT_MAX);
-    if (r->in_conversation)
-        return rt_refuse(
-            e, "invalid_value", "response.input",
-            "An answer to other input than the conversation stands outside it here: send conversation "
-            "\"none\" with it.");
-    r->input = arena_str(&r->arena, input->raw);
-    return ERR_OK;
-}
-
-static enum err read_output(struct rt_response *r, const struct json *from, struct error *e)
-{
-    const struct json *modalities = json_get(from, "output_modalities"),
-                      *tokens = json_get(from, "max_output_tokens"),
-                      *audio = json_get(json_get(from, "audio"), "output"),
-                      *format = json_get(audio, "format");
-    enum err err = ERR_OK;
-    if (modalities)
-        err = rt_read_modalities(modalities, &r->audio, "response.output_modalities", e);
-    if (!err && tokens)
-        err = rt_read_max_tokens(tokens, "response.max_output_tokens", &r->max_tokens, e);
-    if (!err && format)
-        err = rt_read_format(format, "response.audio.output.format", &r->out, e);
-    struct str voice = json_get_str(audio, "voice", STR_NONE);
-    if (!err && voice.n && !str_eq(voice, r->voice) && r->session->audio_sent)
-        err = rt_refuse(e, "cannot_update_voice", "response.audio.output.voice",
-                        "The voice of a session cannot be changed once it was heard.");
-    if (!err && voice.n)
-        r->voice = arena_str(&r->arena, voice);
-    return err;
-}
-
-static enum err read_response(struct rt_response *r, const struct json *from, struct error *e)
-{
-    const struct json *tools = json_get(from, "tools"), *choice = json_get(from, "tool_choice"),
-                      *metadata = json_get(from, "metadata");
-    if (!from || from->type == JSON_NULL)
-        return ERR_OK;
-    if (from->type != JSON_OBJECT)
-        return rt_refuse(e, "invalid_type", "response", "'response' must be an object.");
-    enum err err = read_conversation(r, from, e);
-    if (!err)
-        err = read_output(r, from, e);
-    if (!err && tools)
-        err = rt_check_tools(tools, e);
-    if (!err && tools)
-        r->tools = arena_str(&r->arena, tools->raw);
-    if (!err && choice)
-        r->tool_choice = arena_str(&r->arena, choice->raw);
-    if (!err && metadata && metadata->raw.n <= REALTIME_TEXT_MAX)
-        r->metadata = arena_str(&r->arena, metadata->raw);
-    struct str instructions = json_get_str(from, "instructions", STR_NONE);
-    if (!err && instructions.n > REALTIME_TEXT_MAX)
-        err = rt_refuse(e, "string_above_max_length", "response.instructions",
-                        "'response.instructions' may have at most %d bytes.", REALTIME_TEXT_MAX);
-    if (!err && json_get(from, "instructions"))
-        r->instructions = arena_str(&r->arena, instructions);
-    return err;
-}
-
 /* ---- making one ---- */
 
 static struct rt_response *response_new(struct realtime *s)
@@ -150,7 +76,7 @@ static void begin(struct realtime *s, struct rt_response *r)
     s->responses = r;
     timer_cancel(&s->idle);
     rt_tell_created(r);
-    r->source = r->in_conversation && s->persona ? RT_ROOM : RT_DIRECT;
+    r->source = r->in_conversation && s->persona && !r->input.n && !s->reordered ? RT_ROOM : RT_DIRECT;
     if (r->source == RT_ROOM)
         rt_room_answer(r);
     else
@@ -169,7 +95,7 @@ void rt_response_create(struct realtime *s, const struct json *event)
 {
     struct error e = {0};
     struct rt_response *r = response_new(s), *active = rt_response_active(s);
-    enum err err = read_response(r, json_get(event, "response"), &e);
+    enum err err = rt_response_read(r, json_get(event, "response"), &e);
     if (!err && r->in_conversation && active)
         err = rt_refuse(
             &e, "conversation_already_has_active_response", "",
@@ -201,6 +127,8 @@ static void finish(struct rt_response *r)
         uint64_t passed = (clock_mono_us() - r->first_sound_us) / 1000;
         heard_in_ms = r->message->sound_ms > passed ? r->message->sound_ms - (uint32_t)passed : 0;
     }
+    if (talked)
+        s->plays_until_us = done ? clock_mono_us() + (uint64_t)heard_in_ms * 1000 : 0;
     rt_voice_drop(r);
     rt_speak_drop(r);
     rt_direct_cancel(r);
@@ -208,6 +136,8 @@ static void finish(struct rt_response *r)
     loop_defer(loop_self(), response_free, r);
     if (!talked)
         return;
+    if (r->source == RT_DIRECT && r->message && r->message->text.n)
+        rt_item_say(s, r->message, NULL); /* a room's answer is in its log already */
     if (s->answer_wanted) {
         s->answer_wanted = false;
         begin(s, response_new(s));

@@ -200,6 +200,11 @@ static void answer(struct call *call, const char *value, int64_t expires_s, stru
         jw_kv_string(&w, "model", model);
     jw_kv_i64(&w, "expires_at", 0);
     rt_config_write(&w, config, model);
+    jw_key(&w, STR("client_secret"));
+    jw_object(&w);
+    jw_kv_string(&w, "value", str_c(value));
+    jw_kv_i64(&w, "expires_at", expires_s);
+    jw_end_object(&w);
     jw_end_object(&w);
     jw_end_object(&w);
     call_json(call, 200, buf_str(&b));
@@ -216,7 +221,9 @@ void handle_realtime_secret(struct call *call)
     config.house = call_config(call);
     config.own = json_get_str(session, "model", STR_NONE);
     enum err err = ERR_OK;
-    if (life < LIFE_LEAST_S || life > LIFE_MOST_S)
+    if (!str_eq(json_get_str(after, "anchor", STR("created_at")), STR("created_at")))
+        err = rt_wrong_value(&e, "expires_after.anchor", "created_at");
+    else if (life < LIFE_LEAST_S || life > LIFE_MOST_S)
         err = rt_refuse(&e, "invalid_value", "expires_after.seconds",
                         "'expires_after.seconds' is from %d to %d.", LIFE_LEAST_S, LIFE_MOST_S);
     if (!err && session)

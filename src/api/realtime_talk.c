@@ -2,10 +2,12 @@
  * What clients do with a realtime conversation: items made, taken away, told again, cut. See realtime.h.
  *
  * A message of somebody is said in the room in its author's name (system messages are not: they stand among
- * the instructions of the answers to come). The room's log only grows, so items are added at its end.
+ * the instructions of the answers to come). The room's log only grows: what is put between older items is
+ * said at its end, and stands in its place for the engine (realtime_direct.c).
  */
 #include "api/realtime.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct rt_item *rt_item_find(const struct realtime *s, struct str id)
@@ -24,16 +26,20 @@ static const struct rt_item *before_of(const struct rt_item *item)
     return before;
 }
 
+/* Behind `after`; NULL: in front of all. */
+static void insert(struct realtime *s, struct rt_item *after, struct rt_item *item)
+{
+    item->listed = true;
+    item->before = after;
+    item->next = after ? after->next : s->first;
+    *(after ? &after->next : &s->first) = item;
+    *(item->next ? &item->next->before : &s->last) = item;
+    s->item_count++;
+}
+
 void rt_item_add(struct realtime *s, struct rt_item *item)
 {
-    item->before = s->last;
-    item->listed = true;
-    if (s->last)
-        s->last->next = item;
-    else
-        s->first = item;
-    s->last = item;
-    s->item_count++;
+    insert(s, s->last, item);
 }
 
 void rt_item_tell(struct realtime *s, const char *type, const struct rt_item *item)
@@ -121,20 +127,34 @@ void rt_item_say(struct realtime *s, struct rt_item *item, const struct room_spo
 
 /* ---- the client's events ---- */
 
-/* Whether an item may come behind the one that is named: only the last one, as logs grow at their end. */
-static enum err check_place(const struct realtime *s, const struct json *event, struct error *e)
+/* Behind which item a new one comes: the last, unless previous_item_id names another, or "root" for none. */
+static enum err read_place(const struct realtime *s, const struct json *event, struct rt_item **after,
+                           struct error *e)
 {
-    struct str after = json_get_str(event, "previous_item_id", STR_NONE);
-    const struct rt_item *last = s->last;
-    while (last && last->gone)
-        last = last->before;
-    if (str_empty(after) || (last && str_eq(str_c(last->id), after)) || (!last && str_eq(after, STR("root"))))
+    const struct json *named = json_get(event, "previous_item_id");
+    *after = s->last;
+    if (!named || named->type == JSON_NULL || (named->type == JSON_STRING && str_empty(named->string)))
         return ERR_OK;
-    if (!str_eq(after, STR("root")) && !rt_item_find(s, after))
-        return rt_refuse(e, "item_not_found", "previous_item_id",
-                         "The item '%.*s' is not in this conversation.", STR_ARG(str_sub(after, 0, 64)));
-    return rt_refuse(e, "invalid_value", "previous_item_id",
-                     "Items come at the end here, behind '%s': a room's log only grows.", last->id);
+    if (named->type != JSON_STRING)
+        return rt_wrong_type(e, "previous_item_id", "a string");
+    *after = str_eq(named->string, STR("root")) ? NULL : rt_item_find(s, named->string);
+    if (*after || str_eq(named->string, STR("root")))
+        return ERR_OK;
+    return rt_refuse(e, "item_create_invalid_previous_item_id", "previous_item_id",
+                     "Error adding item: the previous item with id '%.*s' does not exist.",
+                     STR_ARG(str_sub(named->string, 0, 64)));
+}
+
+/* A room's log only grows. Once something was put between what is in it, the session's own list tells the
+ * engine what was said in which order. */
+static bool out_of_order(const struct rt_item *item)
+{
+    if (item->type == RT_MESSAGE && item->role == RT_SYSTEM)
+        return false;
+    for (const struct rt_item *later = item->next; later; later = later->next)
+        if (!later->gone && (later->type != RT_MESSAGE || later->role != RT_SYSTEM))
+            return true;
+    return false;
 }
 
 static enum err check_new(const struct realtime *s, const struct rt_item *item, struct error *e)
@@ -157,9 +177,9 @@ static enum err check_new(const struct realtime *s, const struct rt_item *item, 
 void rt_item_create(struct realtime *s, const struct json *event)
 {
     struct error e = {0};
-    struct rt_item *item = NULL;
+    struct rt_item *item = NULL, *after;
     struct str sound = STR_NONE;
-    enum err err = check_place(s, event, &e);
+    enum err err = read_place(s, event, &after, &e);
     if (!err)
         err = rt_item_read(json_get(event, "item"), &item, &sound, &e);
     if (!err)
@@ -171,7 +191,8 @@ void rt_item_create(struct realtime *s, const struct json *event)
         return;
     }
     item->heard_pending = sound.n != 0;
-    rt_item_add(s, item);
+    insert(s, after, item);
+    s->reordered |= out_of_order(item);
     rt_item_tell(s, "conversation.item.added", item);
     rt_item_tell(s, "conversation.item.done", item);
     if (sound.n)
@@ -180,27 +201,33 @@ void rt_item_create(struct realtime *s, const struct json *event)
         rt_item_say(s, item, NULL);
 }
 
-/* The item that an event names, or an error told. */
-static struct rt_item *named(struct realtime *s, const struct json *event) LOOP;
-static struct rt_item *named(struct realtime *s, const struct json *event)
+/* The item that an event names, or an error told; `verb` as OpenAI's codes and sentences have it. */
+static struct rt_item *named(struct realtime *s, const struct json *event, const char *verb,
+                             const char *doing) LOOP;
+static struct rt_item *named(struct realtime *s, const struct json *event, const char *verb,
+                             const char *doing)
 {
     struct error e = {0};
-    struct str id = json_get_str(event, "item_id", STR_NONE);
-    struct rt_item *item = rt_item_find(s, id);
+    char code[sizeof e.code];
+    const struct json *id = json_get(event, "item_id");
+    struct rt_item *item = rt_item_find(s, id ? id->string : STR_NONE);
     if (item)
         return item;
-    if (str_empty(id))
-        rt_refuse(&e, "missing_required_parameter", "item_id", "The event needs the 'item_id'.");
+    snprintf(code, sizeof code, "item_%s_invalid_item_id", verb);
+    if (!id)
+        rt_refuse(&e, "missing_required_parameter", "item_id", "Missing required parameter: 'item_id'.");
+    else if (id->type != JSON_STRING)
+        rt_wrong_type(&e, "item_id", "a string");
     else
-        rt_refuse(&e, "item_not_found", "item_id", "The item '%.*s' is not in this conversation.",
-                  STR_ARG(str_sub(id, 0, 64)));
+        rt_refuse(&e, code, "", "Error %s item: the item with id '%.*s' does not exist.", doing,
+                  STR_ARG(str_sub(id->string, 0, 64)));
     rt_error(s, &e, json_get_str(event, "event_id", STR_NONE));
     return NULL;
 }
 
 void rt_item_retrieve(struct realtime *s, const struct json *event)
 {
-    struct rt_item *item = named(s, event);
+    struct rt_item *item = named(s, event, "retrieve", "retrieving");
     if (!item)
         return;
     struct rt_event ev;
@@ -222,7 +249,7 @@ static void deleted(struct room_op *op)
 
 void rt_item_delete(struct realtime *s, const struct json *event)
 {
-    struct rt_item *item = named(s, event);
+    struct rt_item *item = named(s, event, "delete", "deleting");
     struct rt_response *r = rt_response_active(s);
     struct error e = {0};
     if (!item)
@@ -248,21 +275,24 @@ void rt_item_delete(struct realtime *s, const struct json *event)
 void rt_item_truncate(struct realtime *s, const struct json *event)
 {
     struct error e = {0};
-    struct rt_item *item = named(s, event);
+    struct rt_item *item = named(s, event, "truncate", "truncating");
     const struct json *end = json_get(event, "audio_end_ms");
     int64_t at = -1;
     if (!item)
         return;
     enum err err = ERR_OK;
     if (item->type != RT_MESSAGE || item->role != RT_ASSISTANT || !item->audio)
-        err = rt_refuse(&e, "invalid_value", "item_id",
-                        "Only messages that the assistant spoke can be truncated.");
+        err = rt_refuse(&e, "unsupported_content_type", "",
+                        "Only model output audio messages can be truncated.");
     else if (json_get_i64(event, "content_index", 0) != 0)
         err = rt_refuse(&e, "invalid_value", "content_index",
                         "'content_index' is 0: the message has one part.");
-    else if (!end || !json_i64(end, &at) || at < 0)
+    else if (!end)
         err = rt_refuse(&e, "missing_required_parameter", "audio_end_ms",
-                        "The event needs 'audio_end_ms': how much was heard, in milliseconds.");
+                        "Missing required parameter: 'audio_end_ms', how much was heard in milliseconds.");
+    else if (!json_i64(end, &at) || at < 0)
+        err = rt_refuse(&e, end->type == JSON_NUMBER ? "invalid_value" : "invalid_type", "audio_end_ms",
+                        "Invalid 'audio_end_ms': it is a whole number of milliseconds, from 0.");
     else if (at > (int64_t)item->sound_ms)
         err =
             rt_refuse(&e, "invalid_value", "audio_end_ms",
@@ -277,6 +307,7 @@ void rt_item_truncate(struct realtime *s, const struct json *event)
 void rt_item_truncated(struct realtime *s, struct rt_item *item, uint32_t at_ms)
 {
     item->status = "incomplete";
+    s->plays_until_us = 0; /* the client stopped */
     struct rt_event ev;
     rt_begin(&ev, "conversation.item.truncated");
     jw_kv_string(&ev.w, "item_id", str_c(item->id));

@@ -50,7 +50,10 @@ static void write_audio(struct jw *w, const struct rt_config *c, struct str own)
     jw_key(w, STR("output"));
     jw_object(w);
     write_format(w, c->out);
-    jw_kv_string(w, "voice", str_empty(c->voice) ? own : c->voice);
+    if (c->voice.n || own.n)
+        jw_kv_string(w, "voice", str_empty(c->voice) ? own : c->voice);
+    else
+        jw_kv_null(w, "voice"); /* the model's, which nobody named yet */
     jw_kv_double(w, "speed", c->speed);
     jw_end_object(w);
     jw_end_object(w);

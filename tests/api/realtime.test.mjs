@@ -241,11 +241,12 @@ test('items: places, deletion, history in the persona\'s name', async () => {
     await rt.until(() => rt.all('conversation.item.done').length === 3);
     assert.equal(rt.all('conversation.item.added')[2].previous_item_id, 'tea');
     for (const [event, code] of [
-        [{ type: 'conversation.item.create', previous_item_id: 'nobody', item: text('x').item }, 'item_not_found'],
-        [{ type: 'conversation.item.create', previous_item_id: 'root', item: text('x').item }, 'invalid_value'],
+        [{ type: 'conversation.item.create', previous_item_id: 'nobody', item: text('x').item }, 'item_create_invalid_previous_item_id'],
         [{ type: 'conversation.item.create', item: { ...text('x').item, id: 'tea' } }, 'item_already_exists'],
-        [{ type: 'conversation.item.delete', item_id: 'nobody' }, 'item_not_found'],
-        [{ type: 'conversation.item.truncate', item_id: 'mine', content_index: 0, audio_end_ms: 0 }, 'invalid_value']
+        [{ type: 'conversation.item.delete', item_id: 'nobody' }, 'item_delete_invalid_item_id'],
+        [{ type: 'conversation.item.retrieve', item_id: 'nobody' }, 'item_retrieve_invalid_item_id'],
+        [{ type: 'conversation.item.truncate', item_id: 'nobody', content_index: 0, audio_end_ms: 0 }, 'item_truncate_invalid_item_id'],
+        [{ type: 'conversation.item.truncate', item_id: 'mine', content_index: 0, audio_end_ms: 0 }, 'unsupported_content_type']
     ])
         assert.equal((await rt.errorsOf(event)).code, code, JSON.stringify(event));
     rt.send({ type: 'conversation.item.delete', item_id: 'tea' });
@@ -280,7 +281,7 @@ test('errors name the event they answer, and the session goes on', async () => {
         [{ type: 'session.update', session: { type: 'realtime', audio: { input: { format: { type: 'audio/mp3' } } } } }, 'invalid_value', 'session.audio.input.format'],
         [{ type: 'session.update', session: { type: 'realtime', audio: { input: { turn_detection: { type: 'server_vad', threshold: 2 } } } } }, 'invalid_value', 'session.audio.input.turn_detection.threshold'],
         [{ type: 'session.update', session: { type: 'realtime', audio: { output: { voice: 'nobody at all' } } } }, 'invalid_value', 'session.audio.output.voice'],
-        [{ type: 'session.update', session: { type: 'realtime', tools: [{ type: 'mcp', server_label: 'x' }] } }, 'unsupported_tool', 'tools'],
+        [{ type: 'session.update', session: { type: 'realtime', tools: [{ type: 'mcp', server_label: 'x' }] } }, 'unsupported_tool', 'session.tools'],
         [{ type: 'conversation.item.create' }, 'missing_required_parameter', 'item'],
         [item([]), 'missing_required_parameter', 'item.content'],
         [item([{ type: 'input_text', text: ' ' }]), 'invalid_value', 'item.content'],
@@ -400,7 +401,7 @@ test('hands free: a human is heard, answered aloud, and the log says it was spok
     const committed = await rt.wait('input_audio_buffer.committed');
     assert.equal(committed.item_id, started.item_id);
     const heard = await rt.wait('conversation.item.input_audio_transcription.completed');
-    assert.match(heard.transcript, /sorry but that's not/i);
+    assert.match(heard.transcript, /sorry.*that's not/i);
     const { response } = await rt.wait('response.done');
     assert.equal(response.status, 'completed');
     assert.ok(rt.sound().length > 48 * 300);

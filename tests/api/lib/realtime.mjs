@@ -149,8 +149,8 @@ export class Realtime {
         return rt;
     }
     /** The status with which opening is refused. */
-    static async refusal(server, model, options) {
-        const socket = new WebSocket(`${server.url.replace(/^http/, 'ws')}/v1/realtime?model=${model}`, ['realtime'], options);
+    static async refusal(server, model, options, protocols = ['realtime']) {
+        const socket = new WebSocket(`${server.url.replace(/^http/, 'ws')}/v1/realtime?model=${model}`, protocols, options);
         return new Promise((resolve, reject) => {
             socket.on('unexpected-response', (_, response) => (resolve(response.statusCode), socket.terminate()));
             socket.on('open', () => reject(new Error('it opened')));
