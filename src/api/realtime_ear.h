@@ -26,7 +26,8 @@ struct rt_ear {
     struct error failure; /* of the utterance that comes next */
     struct buf earlier;   /* text before the last part of what is committed by hand */
 
-    bool judging; /* speech into an answer, of which nothing is told yet */
+    bool partials; /* the ears tell what they hear while it is said */
+    bool judging;  /* speech into an answer, of which nothing is told yet */
     struct barge barge;
     struct timer due;
     uint32_t judged_from_ms;

@@ -96,7 +96,8 @@ static void judge(struct rt_ear *ear, uint32_t at_ms)
     struct call call = {.api = ear->session->api};
     if (!ear->judging) {
         ear->barge = (struct barge){.language = str_c(ear->language),
-                                    .resume_ms = (unsigned)call_config(&call)->ear.resume_after};
+                                    .resume_ms = (unsigned)call_config(&call)->ear.resume_after,
+                                    .no_partials = !ear->partials};
         barge_persona_starts(&ear->barge, now);
         ear->judging = true;
         ear->judged_from_ms = at_ms;
@@ -132,6 +133,7 @@ static void on_partial(void *arg, struct str text)
 {
     on_loop();
     struct rt_ear *ear = arg;
+    ear->partials = true;
     if (ear->judging)
         judged(ear, barge_partial(&ear->barge, text, clock_mono_us() / 1000));
 }
@@ -191,7 +193,7 @@ static struct rt_item *judge_text(struct rt_ear *ear, const struct heard *heard)
     struct rt_item *item;
     if (!playing(ear->session))
         barge_persona_ends(&ear->barge, now);
-    unsigned todo = barge_utterance(&ear->barge, heard->text, length, now);
+    unsigned todo = barge_utterance(&ear->barge, heard->text, heard->sure, length, now);
     if (!(todo & BARGE_SAY)) {
         if (!ear->barge.hearing)
             rt_turns_forget(ear);

@@ -7,6 +7,7 @@ import { startTeller } from './lib/listener.mjs';
 import { startOpenAI } from './lib/openai-server.mjs';
 import { Realtime, silence, text, to24k, wav } from './lib/realtime.mjs';
 import { addEngine } from './lib/talk.mjs';
+import { startWhisper } from './lib/whisper-server.mjs';
 
 let server, models, teller;
 before(async () => {
@@ -237,28 +238,46 @@ test('an update of something else leaves what is being said alone', async () => 
     await rt.close();
 });
 
-test('with semantic_vad "yeah" is no interruption, and words are one', async () => {
-    const rt = await Realtime.open(server, 'told', { audio: { input: { turn_detection: { type: 'semantic_vad' }, transcription: { model: 'whisper-1' } } } });
-    rt.send(text('Tell me something long.'));
-    rt.send({ type: 'response.create' });
-    const answer = await teller.next();
-    answer.say('This is the first of many sentences. Here is another one that goes on for quite a while. And a third one follows it. And the fourth');
-    await rt.until(() => rt.sound().length > 48 * 2500);
-    const before = rt.events.length;
-    await rt.speak(Buffer.concat([silence(300), await spoken('Yeah.', 'flite/slt'), silence(2500)]), 1);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const since = rt.events.slice(before).map((e) => e.type);
-    assert.deepEqual(since.filter((t) => /^(input_audio|conversation|response\.done|error)/.test(t)), [], `no trace of it: ${JSON.stringify(rt.all('conversation.item.input_audio_transcription.completed').map((e) => e.transcript))}`);
-    await rt.speak(Buffer.concat([await spoken('Please stop talking now.'), silence(1500)]), 1);
-    const { response } = await rt.wait('response.done');
-    assert.deepEqual([response.status, response.status_details.reason], ['cancelled', 'turn_detected']);
-    const order = rt.events.map((e) => e.type);
-    assert.ok(order.indexOf('input_audio_buffer.speech_started') < order.indexOf('response.done'));
-    assert.equal((await rt.wait('input_audio_buffer.committed')).item_id, rt.all('input_audio_buffer.speech_started')[0].item_id);
-    const next = await teller.next();
-    assert.match(JSON.stringify(next.body.messages), /stop talking/i);
-    next.say('All right.');
-    next.end();
-    await rt.wait('response.done', 2);
-    await rt.close();
+test('with semantic_vad a sign of listening is no interruption, and words are one', async () => {
+    const whisper = await startWhisper();
+    const house = await startServer({ args: ['--ear.chain=certain', '--speech.certain.type=openai', `--speech.certain.base_url=${whisper.url}/v1`, '--speech.certain.ear_model=whisper-1'] });
+    try {
+        await addEngine(house, teller.url, 'teller', 'm');
+        await request(house, 'POST', '/api/personas', { name: 'Told', slug: 'told', engine: 'teller' });
+        whisper.says.push('Mm-hm.', 'Please stop talking now.', 'Yeah.');
+        const rt = await Realtime.open(house, 'told', { audio: { input: { turn_detection: { type: 'semantic_vad' }, transcription: { model: 'whisper-1' } } } });
+        rt.send(text('Tell me something long.'));
+        rt.send({ type: 'response.create' });
+        const answer = await teller.next();
+        answer.say('This is the first of many sentences. Here is another one that goes on for quite a while. And a third one follows it. And the fourth');
+        await rt.until(() => rt.sound().length > 48 * 2500);
+        const before = rt.events.length;
+        await rt.speak(Buffer.concat([silence(300), await spoken('Yeah.'), silence(2500)]), 1);
+        await rt.until(() => whisper.requests.length === 1);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        const since = rt.events.slice(before).map((e) => e.type);
+        assert.deepEqual(since.filter((t) => /^(input_audio|conversation|response\.done|error)/.test(t)), [], 'no trace of it');
+        await rt.speak(Buffer.concat([await spoken('Please stop talking now.'), silence(1500)]), 1);
+        const { response } = await rt.wait('response.done');
+        assert.deepEqual([response.status, response.status_details.reason], ['cancelled', 'turn_detected']);
+        const order = rt.events.map((e) => e.type);
+        assert.ok(order.indexOf('input_audio_buffer.speech_started') < order.indexOf('response.done'));
+        assert.equal((await rt.wait('input_audio_buffer.committed')).item_id, rt.all('input_audio_buffer.speech_started')[0].item_id);
+        const next = await teller.next();
+        assert.match(JSON.stringify(next.body.messages), /stop talking/i);
+        next.say('Well?');
+        next.end();
+        await rt.wait('response.done', 2);
+        await new Promise((resolve) => setTimeout(resolve, 1500)); // it was heard to its end
+        await rt.speak(Buffer.concat([silence(300), await spoken('Yeah.'), silence(2500)]), 1);
+        const last = await teller.next();
+        assert.match(JSON.stringify(last.body.messages.at(-1)), /Yeah\./, 'to silence, it is an answer');
+        last.end();
+        await rt.wait('response.done', 3);
+        await rt.close();
+    } finally {
+        await house.stop();
+        whisper.close();
+        removeFolder(house.data);
+    }
 });

@@ -18,7 +18,8 @@
 //   wrong             200 and JSON of another shape
 //   auth              401
 //
-// `const server = await startWhisper()` gives { url, requests, close() }; requests holds { path, fields, wav } of each call.
+// `const server = await startWhisper()` gives { url, requests, says, close() }; requests holds { path, fields, wav } of each
+// call, `says` is an array of what whisper-1 hears next, for tests that need certain words.
 
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -54,7 +55,7 @@ export async function startWhisper() {
     const requests = [];
     const sockets = new Set();
     let calls = 0;
-    const result = { requests, does: 'cpp' };
+    const result = { requests, says: [], does: 'cpp' };
     const server = createServer(async (req, res) => {
         const chunks = [];
         for await (const chunk of req) chunks.push(chunk);
@@ -94,7 +95,10 @@ export async function startWhisper() {
             case 'garbage': return json(200, '{"text": "oh');
             case 'wrong': return json(200, { transcription: [{ words: 3 }] });
             case 'auth': return json(401, { error: { message: 'Incorrect API key provided.' } });
-            case 'whisper-1': return json(200, wanted ? verbose(wav) : { text: TEXT });
+            case 'whisper-1': {
+                const text = result.says.shift() ?? TEXT;
+                return json(200, wanted ? verbose(wav, { text }) : { text });
+            }
             default: return json(404, { error: { message: `The model '${model}' does not exist.` } });
         }
     });
