@@ -11,7 +11,8 @@ import { createServer } from 'node:http';
 
 const textOf = (content) => (typeof content === 'string' ? content : (content ?? []).map((part) => part.text ?? '').join(''));
 
-export async function startTranslator() {
+/** `words`: the translations of certain texts. `says`: what the talker answers, one after the other. */
+export async function startTranslator({ words = {}, says = [] } = {}) {
     const made = { requests: [], held: [] };
     made.of = (model) => made.requests.filter((one) => one.model === model);
     made.release = () => made.held.splice(0).forEach((go) => go());
@@ -33,7 +34,7 @@ export async function startTranslator() {
         if (translating && text.includes('HOLD')) await new Promise((go) => made.held.push(go));
         res.writeHead(200, { 'content-type': 'text/event-stream' });
         const chunk = (delta, finish = null) => res.write(`data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`);
-        const answer = translating ? `<${/ into (\w+)/.exec(system)?.[1]}> ${text}` : `Ich höre: ${text}`;
+        const answer = translating ? (words[text] ?? `<${/ into (\w+)/.exec(system)?.[1]}> ${text}`) : (says.shift() ?? `Ich höre: ${text}`);
         if (translating && text.includes('STALL')) return chunk({ content: '<half' });
         if (translating && text.includes('CUT')) {
             chunk({ content: '<half' });

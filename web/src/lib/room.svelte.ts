@@ -13,6 +13,7 @@ import { speaker } from './voice/speaker.svelte';
 import type { Author, EventData, EventOf, List, Message as Stored, Mood, LoreHit, Recalled, Room, RoomEvent, RoomState, Timings, Usage, MessageMedia } from './generated/types';
 
 const PAGE = 40;
+const EVENTS_PAGE = 200;
 const TYPING_FADES_MS = 6_000;
 
 export interface Message {
@@ -95,6 +96,8 @@ export class RoomView implements Listener {
     /* By message: its sentences that were spoken, and what of it was heard by whoever interrupted it. */
     speech = $state<Record<string, EventData['speech'][]>>({});
     heard = $state<Record<string, EventData['message.heard']>>({});
+    /* By message: the latest of it in the room's other language, or why there is none. */
+    translations = $state<Record<string, EventData['translation']>>({});
     typing = $state<Record<string, string>>({});
     chosen = $state<Record<string, number>>({});
     loading = $state(true);
@@ -158,11 +161,27 @@ export class RoomView implements Listener {
             for (const event of page.data) this.addMessage(event, event.edited_at !== null);
             this.messages = new Map(this.messages);
             this.complete = page.next === null || page.data.length === 0;
+            await this.olderTranslations(Math.min(...this.messages.keys()), first);
         } catch (cause) {
             this.problem = errorText(cause);
         } finally {
             this.loadingOlder = false;
         }
+    }
+
+    /* What was translated between two numbers; what is newer is known from the replay. */
+    private async olderTranslations(from: number, to: number): Promise<void> {
+        const found = new Map<string, EventData['translation']>();
+        for (let after = from - 1, more = true; more; ) {
+            const page = await get<List<RoomEvent>>(this.path(`/events?after=${after}&limit=${EVENTS_PAGE}`));
+            for (const event of page.data) {
+                after = event.seq ?? after;
+                if (after < to && event.kind === 'translation') found.set(event.data.of, event.data);
+                if (after < to && event.kind === 'message.edited') found.delete(event.data.of);
+            }
+            more = page.data.length > 0 && after < to;
+        }
+        for (const [of, data] of found) if (!(of in this.translations) && !this.edits.has(of)) this.translations[of] = data;
     }
 
     private messagesPath(before: number | null): string {
@@ -227,6 +246,7 @@ export class RoomView implements Listener {
                 break;
             case 'message.edited':
                 this.edits.set(event.data.of, event.data.text);
+                delete this.translations[event.data.of];
                 this.change(event.data.of, (message) => ({ ...message, text: event.data.text, edited: true }));
                 break;
             case 'message.deleted':
@@ -249,6 +269,9 @@ export class RoomView implements Listener {
                 break;
             case 'message.heard':
                 this.heard[event.data.of] = event.data;
+                break;
+            case 'translation':
+                this.translations[event.data.of] = event.data;
                 break;
             case 'mood':
                 this.setMood(event);
