@@ -11,62 +11,23 @@
  *
  * An attempt that fails before anything was heard, at a server that is busy or gone, is made again
  * (`retries`), unless waiting would take longer than listening: then the chain's next is quicker (ears.h).
+ *
+ * Here is the driver and the life of what it hears; asr_openai_form.c posts it, asr_openai_answer.c reads the
+ * answer.
  */
-#include "voice/asr.h"
+#include "voice/asr_openai_inner.h"
 
-#include "base/clock.h"
-#include "base/config.h"
-#include "base/sse.h"
-#include "loop/fetch.h"
 #include "voice/asr_read.h"
-#include "voice/asr_wav.h"
-#include "voice/vad.h"
 
-#include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 
 enum {
-    HEADERS_MAX = 16,
     RETRY_MS = 250,
     RETRY_WAIT_MAX_MS = 1000, /* a server that asks for more is left to itself */
-    REASON_MAX = 160,
 };
-
-struct openai_ear {
-    struct asr base;
-    struct arena arena;
-    struct speech_provider config;
-    struct str url, endpoint;
-    struct listening *first;
-};
-
-struct listening {
-    struct openai_ear *ear;
-    struct listening *next;
-    uint64_t id;
-    struct arena arena;
-    struct str language, prompt, model;
-    const struct asr_emit *emit;
-    void *arg;
-    struct buf sound, answer, heard; /* samples; a body; deltas so far */
-    struct sse sse;
-    struct timer timer;
-    uint64_t fetch;
-    unsigned attempt;
-    int status;
-    bool plain;  /* verbose_json was refused */
-    bool stream; /* what comes is an event stream */
-    bool html;   /* what comes is a page for people */
-    bool done;   /* transcript.text.done was there */
-    bool over, busy;
-    int64_t retry_after_ms;
-};
-
-static LOOP uint64_t post(struct listening *l, struct error *e);
 
 /* ---- life ---- */
-static LOOP void listening_free(struct listening *l)
+void asr_openai_free(struct openai_hearing *l)
 {
     timer_close(&l->timer);
     sse_release(&l->sse);
@@ -77,9 +38,9 @@ static LOOP void listening_free(struct listening *l)
     free(l);
 }
 
-static LOOP void silence(struct listening *l)
+static LOOP void silence(struct openai_hearing *l)
 {
-    for (struct listening **at = &l->ear->first; *at; at = &(*at)->next) {
+    for (struct openai_hearing **at = &l->ear->first; *at; at = &(*at)->next) {
         if (*at == l) {
             *at = l->next;
             break;
@@ -91,10 +52,10 @@ static LOOP void silence(struct listening *l)
     l->over = true;
     timer_cancel(&l->timer);
     if (!l->busy)
-        listening_free(l);
+        asr_openai_free(l);
 }
 
-static LOOP void end(struct listening *l, enum err err, const struct error *e, struct str json)
+void asr_openai_end(struct openai_hearing *l, enum err err, const struct error *e, struct str json)
 {
     const struct asr_emit *emit = l->emit;
     bool outer = l->busy;
@@ -103,50 +64,10 @@ static LOOP void end(struct listening *l, enum err err, const struct error *e, s
     emit->end(l->arg, err, e, json);
     l->busy = outer;
     if (!outer)
-        listening_free(l);
+        asr_openai_free(l);
 }
 
-/* ---- the request ---- */
-static void add_field(struct buf *to, const char *boundary, const char *name, struct str value)
-{
-    buf_printf(to, "--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n", boundary, name);
-    buf_add(to, value);
-    buf_add(to, STR("\r\n"));
-}
-
-static bool streams(const struct listening *l)
-{
-    return str_starts(l->model, STR("gpt-"));
-}
-
-static void write_form(const struct listening *l, const char *boundary, struct buf *to)
-{
-    bool verbose = !l->plain && !streams(l);
-    if (l->model.n)
-        add_field(to, boundary, "model", l->model);
-    if (l->language.n)
-        add_field(to, boundary, "language", l->language);
-    if (l->prompt.n)
-        add_field(to, boundary, "prompt", l->prompt);
-    add_field(to, boundary, "response_format", verbose ? STR("verbose_json") : STR("json"));
-    add_field(to, boundary, "temperature", STR("0"));
-    if (verbose) {
-        add_field(to, boundary, "timestamp_granularities[]", STR("segment"));
-        add_field(to, boundary, "timestamp_granularities[]", STR("word"));
-    }
-    if (streams(l) && !l->plain) {
-        add_field(to, boundary, "include[]", STR("logprobs"));
-        add_field(to, boundary, "stream", STR("true"));
-    }
-    buf_printf(to,
-               "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"speech.wav\"\r\n"
-               "Content-Type: audio/wav\r\n\r\n",
-               boundary);
-    asr_write_wav(to, buf_str(&l->sound));
-    buf_printf(to, "\r\n--%s--\r\n", boundary);
-}
-
-static LOOP void attempt(struct listening *l)
+void asr_openai_attempt(struct openai_hearing *l)
 {
     struct error e = {0};
     l->attempt++;
@@ -155,205 +76,24 @@ static LOOP void attempt(struct listening *l)
     l->stream = l->html = l->done = false;
     buf_clear(&l->answer);
     buf_clear(&l->heard);
-    l->fetch = post(l, &e);
+    l->fetch = asr_openai_post(l, &e);
     if (!l->fetch)
-        end(l, ERR_UNAVAILABLE, &e, STR_NONE);
+        asr_openai_end(l, ERR_UNAVAILABLE, &e, STR_NONE);
 }
 
 static void on_retry(struct timer *timer)
 {
     on_loop();
-    attempt(CONTAINER(timer, struct listening, timer));
+    asr_openai_attempt(CONTAINER(timer, struct openai_hearing, timer));
 }
 
-static LOOP bool try_again(struct listening *l, bool may)
+bool asr_openai_again(struct openai_hearing *l, bool may)
 {
     if (!may || l->attempt > (unsigned)l->ear->config.retries || l->heard.n ||
         l->retry_after_ms > RETRY_WAIT_MAX_MS)
         return false;
     timer_arm(&l->timer, l->retry_after_ms >= 0 ? (uint64_t)l->retry_after_ms : RETRY_MS, on_retry);
     return true;
-}
-
-/* ---- the answer ---- */
-static LOOP bool on_event(void *arg, struct str name, struct str data)
-{
-    struct listening *l = arg;
-    struct arena a = ARENA_INIT;
-    struct json *json = NULL;
-    (void)name;
-    if (!l->done && json_parse(&a, data, &json, NULL) == ERR_OK) {
-        struct str type = json_get_str(json, "type", STR_NONE);
-        struct str delta = json_get_str(json, "delta", STR_NONE);
-        if (str_eq(type, STR("transcript.text.done"))) {
-            buf_clear(&l->answer);
-            buf_add(&l->answer, data);
-            l->done = true;
-        } else if (str_eq(type, STR("transcript.text.delta")) && delta.n) {
-            buf_add(&l->heard, delta);
-            if (l->emit->partial)
-                l->emit->partial(l->arg, buf_str(&l->heard));
-        }
-    }
-    arena_release(&a);
-    return !l->over;
-}
-
-static bool event_on_loop(void *arg, struct str name, struct str data)
-{
-    on_loop();
-    return on_event(arg, name, data);
-}
-
-static void on_head(void *arg, const struct fetch_head *head)
-{
-    on_loop();
-    struct listening *l = arg;
-    struct str type = fetch_head_get(head, "Content-Type"), after = fetch_head_get(head, "Retry-After");
-    double seconds;
-    l->status = head->status;
-    l->stream = str_starts(type, STR("text/event-stream"));
-    l->html = str_starts(type, STR("text/html"));
-    if (str_to_double(str_trim(after), &seconds) && seconds >= 0 && seconds < 1e6)
-        l->retry_after_ms = (int64_t)lround(seconds * 1000);
-    if (l->stream) {
-        sse_release(&l->sse);
-        sse_init(&l->sse, event_on_loop, l);
-    }
-}
-
-static void on_data(void *arg, struct str bytes)
-{
-    on_loop();
-    struct listening *l = arg;
-    if (!l->stream || l->status != 200) {
-        buf_add(&l->answer, bytes);
-        return;
-    }
-    l->busy = true;
-    sse_feed(&l->sse, bytes);
-    l->busy = false;
-    if (l->over)
-        listening_free(l);
-}
-
-/* What the server itself says is wrong: {"error":{"message"}}, {"error":".."}, {"detail":".."}. */
-static struct str reason(struct listening *l)
-{
-    struct json *json = NULL;
-    if (json_parse(&l->arena, buf_str(&l->answer), &json, NULL) != ERR_OK)
-        return STR_NONE;
-    const struct json *error = json_get(json, "error");
-    struct str said = json_get_str(error, "message", json_get_str(json, "error", STR_NONE));
-    return str_sub(said.n ? said : json_get_str(json, "detail", STR_NONE), 0, REASON_MAX);
-}
-
-static enum err refusal(struct listening *l, struct error *e)
-{
-    struct str why = reason(l), at = l->ear->endpoint;
-    const char *colon = why.n ? ": " : "";
-    if (l->status == 401 || l->status == 403)
-        return error_set(e, ERR_UPSTREAM, "The recogniser at %.*s refuses the key%s%.*s. Set its api_key.",
-                         STR_ARG(at), colon, STR_ARG(why));
-    if (l->status == 429)
-        return error_set(e, ERR_LIMIT, "The recogniser at %.*s takes no more now%s%.*s.", STR_ARG(at), colon,
-                         STR_ARG(why));
-    if (l->status == 404)
-        return error_set(
-            e, ERR_UPSTREAM,
-            "There is no recogniser at %.*s under that path; base_url goes up to and with /v1, or "
-            "to whisper.cpp's /inference%s%.*s.",
-            STR_ARG(at), colon, STR_ARG(why));
-    return error_set(e, l->status >= 500 ? ERR_UPSTREAM : ERR_REFUSED,
-                     "The recogniser at %.*s answered with status %d%s%.*s.", STR_ARG(at), l->status, colon,
-                     STR_ARG(why));
-}
-
-static LOOP void answered(struct listening *l)
-{
-    CLEANUP_BUF struct buf json = BUF_INIT;
-    struct error e = {0};
-    enum err err;
-    uint32_t length_ms = (uint32_t)(l->sound.n / 2 / (ASR_RATE / 1000));
-    if (l->html)
-        err =
-            error_set(&e, ERR_UPSTREAM, "At %.*s there is a page for people, no recogniser; check base_url.",
-                      STR_ARG(l->ear->endpoint));
-    else if (l->stream && !l->done)
-        err = error_set(&e, ERR_UPSTREAM, "The recogniser at %.*s stopped in the middle of its answer.",
-                        STR_ARG(l->ear->endpoint));
-    else
-        err = asr_read_answer(&l->arena, buf_str(&l->answer), l->language, length_ms,
-                              vad_speech_ms((const int16_t *)(const void *)l->sound.p, l->sound.n / 2), &json,
-                              &e);
-    if (err && try_again(l, !l->html))
-        return;
-    end(l, err, &e, buf_str(&json));
-}
-
-static void on_end(void *arg, const struct fetch_end *result)
-{
-    on_loop();
-    struct listening *l = arg;
-    struct error e = {0};
-    l->fetch = 0;
-    if (result->result != FETCH_DONE) {
-        bool late = result->result >= FETCH_TIMEOUT_CONNECT && result->result <= FETCH_TIMEOUT_TOTAL;
-        bool again = result->result == FETCH_CUT || result->result == FETCH_NO_CONNECT;
-        if (try_again(l, again))
-            return;
-        error_set(&e, late ? ERR_UPSTREAM_TIMEOUT : ERR_UPSTREAM, "%s", result->error.message);
-        end(l, e.err, &e, STR_NONE);
-    } else if (l->status == 200) {
-        answered(l);
-    } else if ((l->status == 400 || l->status == 422) && !l->plain) {
-        l->plain = true; /* it may know no verbose_json, or no streams */
-        l->attempt--;
-        attempt(l);
-    } else if (!try_again(l, l->status == 429 || l->status >= 500)) {
-        enum err err = refusal(l, &e);
-        end(l, err, &e, STR_NONE);
-    }
-}
-
-static const struct fetch_events post_events = {on_head, on_data, on_end};
-
-static LOOP uint64_t post(struct listening *l, struct error *e)
-{
-    const struct speech_provider *c = &l->ear->config;
-    CLEANUP_BUF struct buf body = BUF_INIT, type = BUF_INIT, bearer = BUF_INIT;
-    char boundary[48];
-    struct fetch_header headers[HEADERS_MAX];
-    size_t n = 0;
-    snprintf(boundary, sizeof boundary, "eidolon-%016llx%08x", (unsigned long long)clock_mono_us(),
-             (unsigned)l->id);
-    write_form(l, boundary, &body);
-    buf_printf(&type, "multipart/form-data; boundary=%s", boundary);
-    headers[n++] = (struct fetch_header){STR("Content-Type"), buf_str(&type)};
-    headers[n++] = (struct fetch_header){STR("Accept"), STR("application/json, text/event-stream")};
-    headers[n++] = (struct fetch_header){STR("User-Agent"), STR("eidolon/" EIDOLON_VERSION)};
-    if (c->api_key.n) {
-        buf_printf(&bearer, "Bearer %.*s", STR_ARG(c->api_key));
-        headers[n++] = (struct fetch_header){STR("Authorization"), buf_str(&bearer)};
-    }
-    for (size_t i = 0; i < c->headers.n && n < HEADERS_MAX; i++) {
-        struct str value = c->headers.v[i], name;
-        if (str_cut(&value, ':', &name))
-            headers[n++] = (struct fetch_header){str_trim(name), str_trim(value)};
-    }
-    const struct fetch_request request = {
-        .method = STR("POST"),
-        .url = l->ear->url,
-        .headers = headers,
-        .header_count = n,
-        .body = buf_str(&body),
-        .connect_ms = c->connect_timeout,
-        .first_byte_ms = c->first_sound_timeout,
-        .idle_ms = c->stream_timeout,
-        .total_ms = c->total_timeout,
-        .max_bytes = ASR_JSON_MAX,
-    };
-    return fetch_start(l->ear->base.loop, &request, &post_events, l, e);
 }
 
 /* ---- the driver ---- */
@@ -384,9 +124,10 @@ static LOOP uint64_t openai_start(struct asr *asr, const struct asr_request *req
                                   const struct asr_emit *emit, void *arg, struct error *e)
 {
     struct openai_ear *ear = (struct openai_ear *)asr;
-    struct listening *l = heap_alloc(sizeof *l);
+    struct openai_hearing *l = heap_alloc(sizeof *l);
     (void)e;
-    *l = (struct listening){.ear = ear, .next = ear->first, .id = asr_id_new(), .emit = emit, .arg = arg};
+    *l =
+        (struct openai_hearing){.ear = ear, .next = ear->first, .id = asr_id_new(), .emit = emit, .arg = arg};
     l->sound.max = (size_t)ASR_SECONDS_MAX * ASR_RATE * sizeof(int16_t);
     l->answer.max = ASR_JSON_MAX;
     l->model = arena_str(&l->arena, request->model.n ? request->model : ear->config.ear_model);
@@ -400,9 +141,9 @@ static LOOP uint64_t openai_start(struct asr *asr, const struct asr_request *req
     return l->id;
 }
 
-static struct listening *find(struct asr *asr, uint64_t id)
+static struct openai_hearing *find(struct asr *asr, uint64_t id)
 {
-    struct listening *l = ((struct openai_ear *)asr)->first;
+    struct openai_hearing *l = ((struct openai_ear *)asr)->first;
     while (l && l->id != id)
         l = l->next;
     return l;
@@ -410,21 +151,21 @@ static struct listening *find(struct asr *asr, uint64_t id)
 
 static void openai_feed(struct asr *asr, uint64_t id, const int16_t *samples, size_t count)
 {
-    struct listening *l = find(asr, id);
+    struct openai_hearing *l = find(asr, id);
     if (l)
         buf_add(&l->sound, str_of((const char *)samples, count * sizeof *samples));
 }
 
 static LOOP void openai_finish(struct asr *asr, uint64_t id)
 {
-    struct listening *l = find(asr, id);
+    struct openai_hearing *l = find(asr, id);
     if (l && !l->attempt)
         timer_arm(&l->timer, 0, on_retry);
 }
 
 static LOOP void openai_cancel(struct asr *asr, uint64_t id)
 {
-    struct listening *l = find(asr, id);
+    struct openai_hearing *l = find(asr, id);
     if (l)
         silence(l);
 }
