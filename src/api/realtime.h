@@ -18,6 +18,7 @@
  *   realtime_voice.c     sound out                          realtime_speak.c     the session's own voice
  *   realtime_hear.c      sound in                           realtime_turns.c     turns, interruptions
  *   realtime_said.c      transcripts                        realtime_recording.c sound in items
+ *   realtime_picture.c   pictures in items
  *
  * Order: what the client sends is carried out one after the other. A step that waits for the room or the ears
  * holds back those behind it (`waits`), but for sound, which always flows, and cancel.
@@ -35,16 +36,19 @@
 #include "voice/speech.h"
 
 enum {
-    REALTIME_ID = 40,                /* bytes of an id of ours, with its NUL */
-    REALTIME_ITEM_ID_MAX = 128,      /* bytes of an item's id that a client chose */
-    REALTIME_RATE = 24000,           /* audio/pcm */
-    REALTIME_G711_RATE = 8000,       /* audio/pcmu, audio/pcma */
-    REALTIME_APPEND_MAX = 15 << 20,  /* bytes of sound in one append */
-    REALTIME_MESSAGE_MAX = 40 << 20, /* bytes of one event: larger ones close the socket (1009) */
-    REALTIME_QUEUED_MAX = 4 << 20,   /* bytes of events that wait for their turn */
-    REALTIME_ITEMS_MAX = 2000,       /* of one conversation */
-    REALTIME_PARTS_MAX = 64,         /* content parts of one item */
-    REALTIME_TEXT_MAX = 256 << 10,   /* bytes of one item's text, of instructions, of tools */
+    REALTIME_ID = 40,                   /* bytes of an id of ours, with its NUL */
+    REALTIME_ITEM_ID_MAX = 128,         /* bytes of an item's id that a client chose */
+    REALTIME_RATE = 24000,              /* audio/pcm */
+    REALTIME_G711_RATE = 8000,          /* audio/pcmu, audio/pcma */
+    REALTIME_APPEND_MAX = 15 << 20,     /* bytes of sound in one append */
+    REALTIME_MESSAGE_MAX = 40 << 20,    /* bytes of one event: larger ones close the socket (1009) */
+    REALTIME_QUEUED_MAX = 48 << 20,     /* bytes of events that wait for their turn */
+    REALTIME_ITEMS_MAX = 2000,          /* of one conversation */
+    REALTIME_PARTS_MAX = 64,            /* content parts of one item */
+    REALTIME_TEXT_MAX = 256 << 10,      /* bytes of one item's text, of instructions, of tools */
+    REALTIME_PICTURES_MAX = 10,         /* of one item */
+    REALTIME_PICTURES_BYTES = 20 << 20, /* of their addresses, together */
+    REALTIME_PICTURE_TOLD = 256 << 10,  /* bytes of an address that is told back */
     REALTIME_TOOLS_MAX = 128,
     REALTIME_RESPONSES_MAX = 8,     /* at one time; one of them in the conversation */
     REALTIME_DELTA_MS = 100,        /* of sound in one delta, at most */
@@ -109,6 +113,10 @@ struct rt_spoken_part { /* where a sentence lies in a message's sound */
     uint32_t from_ms;
 };
 enum { RT_SENTENCES_MAX = 512 };
+struct rt_picture {
+    struct str url;   /* heap; data:image/... */
+    struct id medium; /* in a persona's session */
+};
 struct rt_item {
     struct rt_item *next, *before; /* the list */
     char id[REALTIME_ITEM_ID_MAX + 1];
@@ -116,9 +124,14 @@ struct rt_item {
     enum rt_role role;
     const char *status; /* "in_progress", "completed", "incomplete" */
     struct id message, turn;
-    struct buf text;                  /* what was said, all parts; a call's arguments; a call's output */
-    struct str content;               /* heap: the content array as it is told; empty: made of text */
-    bool audio, heard_pending;        /* its content is sound; its transcript is on its way */
+    struct buf text;             /* what was said, all parts; a call's arguments; a call's output */
+    struct str content;          /* heap: the content array as it is told; empty: made of text. With
+                                    sound: its other parts, without the array's brackets */
+    size_t typed;                /* bytes of text that stand before the transcript of its sound */
+    bool audio, heard_pending;   /* it has sound; its transcript is on its way */
+    struct str sound;            /* heap: of a client's item, base64, until it is heard */
+    struct rt_picture *pictures; /* heap */
+    size_t picture_count;
     struct str name, call_id;         /* heap: of calls */
     uint32_t sound_ms;                /* of its sound that was sent */
     struct rt_spoken_part *sentences; /* heap */
@@ -128,9 +141,14 @@ struct rt_item {
 struct rt_item *rt_item_new(enum rt_item_type type, enum rt_role role);
 void rt_item_free(struct rt_item *item);
 void rt_item_write(struct jw *w, const struct rt_item *item);
-/* An item as a client describes it. `sound` gets the parts' sound, base64, where it has any (the caller
- * makes text of it). */
-enum err rt_item_read(const struct json *from, struct rt_item **out, struct str *sound, struct error *e);
+struct str rt_item_transcript(const struct rt_item *item); /* of its sound */
+/* An item as a client describes it. */
+enum err rt_item_read(const struct json *from, struct rt_item **out, struct error *e);
+
+/* realtime_picture.c */
+enum err rt_picture_read(struct rt_item *item, const struct json *part, struct error *e);
+void rt_picture_tell(struct jw *w, const struct json *part); /* as content tells it back */
+void rt_pictures_free(struct rt_item *item);
 
 /* realtime_voice.c: sound on its way out of one response. */
 struct rt_voice;
@@ -247,6 +265,7 @@ bool rt_op_over(struct realtime *s, bool waited) LOOP;
 /* realtime_talk.c: what clients do with the conversation. */
 void rt_item_create(struct realtime *s, const struct json *event) LOOP;
 void rt_item_delete(struct realtime *s, const struct json *event) LOOP;
+void rt_item_enter(struct realtime *s, struct rt_item *after, struct rt_item *item) LOOP; /* a client's */
 void rt_item_retrieve(struct realtime *s, const struct json *event) LOOP;
 void rt_item_truncate(struct realtime *s, const struct json *event) LOOP;
 struct rt_item *rt_item_find(const struct realtime *s, struct str id);
@@ -256,6 +275,14 @@ void rt_item_tell(struct realtime *s, const char *type, const struct rt_item *it
 void rt_item_say(struct realtime *s, struct rt_item *item, const struct room_spoken *spoken) LOOP;
 
 void rt_item_truncated(struct realtime *s, struct rt_item *item, uint32_t at_ms) LOOP;
+
+/* realtime_picture.c: refused if the engine does not see them; made media, then the item enters; as the room
+ * and as chat completions have them. */
+enum err rt_pictures_seen(const struct realtime *s, const struct rt_item *item, struct error *e) LOOP;
+void rt_pictures_keep(struct realtime *s, struct rt_item *after, struct rt_item *item,
+                      struct str event_id) LOOP;
+struct str rt_pictures_ids(struct arena *a, const struct rt_item *item);
+struct str rt_pictures_parts(struct arena *a, const struct rt_item *item);
 
 /* realtime_response.c */
 void rt_response_create(struct realtime *s, const struct json *event) LOOP;
@@ -312,8 +339,10 @@ void rt_hear_clear(struct realtime *s, const struct json *event) LOOP;
 void rt_hear_config(struct realtime *s) LOOP; /* the configuration changed */
 /* Sound has to stand in line: it is for another listener than the one whose transcripts are on their way. */
 bool rt_hear_stale(const struct realtime *s);
+/* Whether an item's own sound can be heard. */
+enum err rt_sound_check(const struct realtime *s, const struct rt_item *item, struct error *e);
 /* Text of an item's own sound; the item is said when it is there. */
-void rt_hear_item(struct realtime *s, struct rt_item *item, struct str base64) LOOP;
+void rt_hear_item(struct realtime *s, struct rt_item *item) LOOP;
 void rt_hear_idle(struct realtime *s, uint32_t after_ms) LOOP; /* arms idle_timeout_ms */
 /* How the newest item was said, if it was by voice and is not answered yet; or NULL. */
 const struct room_spoken *rt_last_spoken(struct realtime *s, struct arena *a) LOOP;

@@ -85,6 +85,11 @@ static struct gen_message message_of(struct arena *a, const struct rt_item *item
 {
     static const enum gen_role roles[] = {GEN_SYSTEM, GEN_USER, GEN_ASSISTANT};
     struct gen_message m = {.role = roles[item->role], .content = arena_str(a, buf_str(&item->text))};
+    if (item->picture_count) {
+        m.content_raw = rt_pictures_parts(a, item);
+        m.pictures = true;
+        m.content = arena_printf(a, "%.*s\n[%zu pictures]", STR_ARG(m.content), item->picture_count);
+    }
     if (item->type == RT_CALL_OUTPUT) {
         m.role = GEN_TOOL;
         m.tool_call_id = arena_str(a, item->call_id);
@@ -115,7 +120,7 @@ static enum err read_input(struct rt_response *r, struct arena *a, struct messag
     out->v = arena_array(a, struct gen_message, list->count);
     json_each (entry, list) {
         struct rt_item *item = NULL;
-        struct str sound = STR_NONE, id = json_get_str(entry, "id", STR_NONE);
+        struct str id = json_get_str(entry, "id", STR_NONE);
         if (str_eq(json_get_str(entry, "type", STR_NONE), STR("item_reference"))) {
             item = rt_item_find(r->session, id);
             if (!item)
@@ -124,10 +129,12 @@ static enum err read_input(struct rt_response *r, struct arena *a, struct messag
             out->v[out->n++] = message_of(a, item);
             continue;
         }
-        err = rt_item_read(entry, &item, &sound, e);
-        if (!err && sound.n)
+        err = rt_item_read(entry, &item, e);
+        if (!err && item->sound.n)
             err = rt_refuse(e, "invalid_value", "response.input",
                             "Sound is heard in the conversation only; create an item of it and name that.");
+        if (!err)
+            err = rt_pictures_seen(r->session, item, e);
         if (!err)
             out->v[out->n++] = message_of(a, item);
         if (item)
@@ -143,7 +150,7 @@ static void take_items(struct rt_response *r, struct arena *a, struct messages *
     const struct realtime *s = r->session;
     out->v = arena_array(a, struct gen_message, s->item_count + 1);
     for (const struct rt_item *item = s->first; item; item = item->next)
-        if (!item->gone && (item->type != RT_MESSAGE || item->text.n))
+        if (!item->gone && (item->type != RT_MESSAGE || item->text.n || item->picture_count))
             out->v[out->n++] = message_of(a, item);
 }
 

@@ -50,6 +50,7 @@ void rt_sound_committed(struct realtime *s, struct rt_item *item) LOOP;
 void rt_item_unheard(struct realtime *s, struct rt_item *item, const struct error *e) LOOP;
 /* What was heard of this item: told, said, and answered if that is wanted. */
 void rt_item_heard(struct realtime *s, struct rt_item *item, const struct heard *heard, bool answered) LOOP;
+/* realtime_recording.c */
 void rt_recordings_drop(struct rt_ear *ear) LOOP;
 
 #endif

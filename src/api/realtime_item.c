@@ -28,18 +28,25 @@ void rt_item_free(struct rt_item *item)
 {
     buf_release(&item->text);
     free((char *)item->content.p);
+    free((char *)item->sound.p);
     free((char *)item->name.p);
     free((char *)item->call_id.p);
     free(item->sentences);
+    rt_pictures_free(item);
     free(item);
 }
 
 /* ---- told ---- */
 
+struct str rt_item_transcript(const struct rt_item *item)
+{
+    return str_trim(str_from(buf_str(&item->text), item->typed));
+}
+
 static void write_content(struct jw *w, const struct rt_item *item)
 {
     jw_key(w, STR("content"));
-    if (item->content.n) {
+    if (item->content.n && !item->audio) {
         jw_raw(w, item->content);
         return;
     }
@@ -52,13 +59,15 @@ static void write_content(struct jw *w, const struct rt_item *item)
             if (item->heard_pending)
                 jw_kv_null(w, "transcript");
             else
-                jw_kv_string(w, "transcript", buf_str(&item->text));
+                jw_kv_string(w, "transcript", rt_item_transcript(item));
         } else {
             jw_kv_string(w, "type", user ? STR("input_text") : STR("output_text"));
             jw_kv_string(w, "text", buf_str(&item->text));
         }
         jw_end_object(w);
     }
+    if (item->content.n)
+        jw_raw(w, item->content);
     jw_end_array(w);
 }
 
@@ -101,18 +110,19 @@ static enum err read_role(struct str role, enum rt_role *out, struct error *e)
 }
 
 /* One content part of a message; its text is added, its sound (one part may have some) noted. */
-static enum err read_part(struct rt_item *item, const struct json *part, struct jw *w, struct str *sound,
-                          struct error *e)
+static enum err read_part(struct rt_item *item, const struct json *part, struct jw *w, struct error *e)
 {
     struct str type = json_get_str(part, "type", STR_NONE);
     bool audio =
         str_eq(type, STR("input_audio")) || str_eq(type, STR("output_audio")) || str_eq(type, STR("audio"));
     bool assistant = item->role == RT_ASSISTANT;
     struct str text = json_get_str(part, audio ? "transcript" : "text", STR_NONE);
-    if (str_eq(type, STR("input_image")))
-        return rt_refuse(e, "unsupported_content_type", "item.content",
-                         "Pictures cannot be given to a realtime session here; say them in a room "
-                         "(POST /api/rooms/ROOM/messages with media).");
+    if (str_eq(type, STR("input_image"))) {
+        enum err err = rt_picture_read(item, part, e);
+        if (!err)
+            rt_picture_tell(w, part);
+        return err;
+    }
     if (!audio && !str_eq(type, assistant ? STR("output_text") : STR("input_text")) &&
         !str_eq(type, STR("text")))
         return rt_refuse(e, "invalid_value", "item.content",
@@ -121,16 +131,16 @@ static enum err read_part(struct rt_item *item, const struct json *part, struct 
                          : item->role == RT_USER ? "user"
                                                  : "system",
                          assistant               ? "output_text"
-                         : item->role == RT_USER ? "input_text and input_audio"
+                         : item->role == RT_USER ? "input_text, input_audio and input_image"
                                                  : "input_text");
     if (audio && item->role == RT_USER) {
         struct str bytes = json_get_str(part, "audio", STR_NONE);
         if (str_empty(bytes))
             return rt_refuse(e, "missing_required_parameter", "item.content.audio",
                              "A part input_audio needs its sound as 'audio', in base64.");
-        if (!str_empty(*sound))
+        if (item->sound.n)
             return rt_refuse(e, "invalid_value", "item.content", "A message may have one part with sound.");
-        *sound = bytes;
+        item->sound = heap_str(bytes);
         item->audio = true;
         return ERR_OK;
     }
@@ -144,8 +154,7 @@ static enum err read_part(struct rt_item *item, const struct json *part, struct 
     return ERR_OK;
 }
 
-static enum err read_message(struct rt_item *item, const struct json *from, struct str *sound,
-                             struct error *e)
+static enum err read_message(struct rt_item *item, const struct json *from, struct error *e)
 {
     const struct json *content = json_get(from, "content");
     CLEANUP_BUF struct buf parts = BUF_INIT;
@@ -155,7 +164,7 @@ static enum err read_message(struct rt_item *item, const struct json *from, stru
                          "A message needs its content: an array of 1 to %d parts.", REALTIME_PARTS_MAX);
     jw_array(&w);
     json_each (part, content) {
-        enum err err = read_part(item, part, &w, sound, e);
+        enum err err = read_part(item, part, &w, e);
         if (err)
             return err;
     }
@@ -163,10 +172,11 @@ static enum err read_message(struct rt_item *item, const struct json *from, stru
     if (item->text.overflow)
         return rt_refuse(e, "string_above_max_length", "item.content", "An item may have %d bytes of text.",
                          REALTIME_TEXT_MAX);
-    if (!item->audio && str_empty(str_trim(buf_str(&item->text))))
+    if (!item->audio && !item->picture_count && str_empty(str_trim(buf_str(&item->text))))
         return rt_refuse(e, "invalid_value", "item.content", "The message is empty; write something.");
-    if (!item->audio)
-        item->content = heap_str(buf_str(&parts));
+    item->typed = item->text.n;
+    item->content =
+        heap_str(item->audio ? str_sub(buf_str(&parts), 1, parts.n - 2) /* brackets */ : buf_str(&parts));
     return ERR_OK;
 }
 
@@ -197,7 +207,7 @@ static enum err read_call(struct rt_item *item, const struct json *from, struct 
     return ERR_OK;
 }
 
-static enum err read_item(struct rt_item *item, const struct json *from, struct str *sound, struct error *e)
+static enum err read_item(struct rt_item *item, const struct json *from, struct error *e)
 {
     struct str id = json_get_str(from, "id", STR_NONE), type = json_get_str(from, "type", STR_NONE);
     if (id.n > REALTIME_ITEM_ID_MAX)
@@ -207,7 +217,7 @@ static enum err read_item(struct rt_item *item, const struct json *from, struct 
         str_copy(item->id, sizeof item->id, id);
     if (str_eq(type, STR("message"))) {
         enum err err = read_role(json_get_str(from, "role", STR_NONE), &item->role, e);
-        return err ? err : read_message(item, from, sound, e);
+        return err ? err : read_message(item, from, e);
     }
     if (str_eq(type, STR("function_call")))
         item->type = RT_CALL;
@@ -221,12 +231,12 @@ static enum err read_item(struct rt_item *item, const struct json *from, struct 
     return read_call(item, from, e);
 }
 
-enum err rt_item_read(const struct json *from, struct rt_item **out, struct str *sound, struct error *e)
+enum err rt_item_read(const struct json *from, struct rt_item **out, struct error *e)
 {
     if (!from || from->type != JSON_OBJECT)
         return rt_refuse(e, "missing_required_parameter", "item", "The event needs its 'item', an object.");
     struct rt_item *item = rt_item_new(RT_MESSAGE, RT_USER);
-    enum err err = read_item(item, from, sound, e);
+    enum err err = read_item(item, from, e);
     if (err)
         rt_item_free(item);
     else

@@ -57,23 +57,35 @@ static void on_mark(void *arg, uint32_t at_ms)
     (void)at_ms;
 }
 
-static enum err hear(struct rt_ear *ear, struct rt_item *item, struct str base64, struct error *e) LOOP;
-static enum err hear(struct rt_ear *ear, struct rt_item *item, struct str base64, struct error *e)
+enum err rt_sound_check(const struct realtime *s, const struct rt_item *item, struct error *e)
+{
+    size_t count = 0;
+    int16_t *samples = item->sound.n ? rt_decode(s->config.in, item->sound, &count, e) : NULL;
+    free(samples);
+    if (item->sound.n && !samples) {
+        str_copy(e->param, sizeof e->param, STR("item.content.audio"));
+        return e->err;
+    }
+    if (count > (size_t)rt_format_rate(s->config.in) * (LISTEN_UTTERANCE_MS / 1000))
+        return rt_refuse(e, "invalid_value", "item.content.audio",
+                         "The sound of an item may last %d seconds; use input_audio_buffer.append for more.",
+                         LISTEN_UTTERANCE_MS / 1000);
+    return ERR_OK;
+}
+
+static enum err hear(struct rt_ear *ear, struct rt_item *item, struct error *e) LOOP;
+static enum err hear(struct rt_ear *ear, struct rt_item *item, struct error *e)
 {
     static const struct listen_events events = {
         .speech_started = on_mark, .speech_stopped = on_mark, .utterance = on_utterance, .failed = on_failed};
     const struct rt_config *c = &ear->session->config;
     struct listener_options options = rt_listener_options(c);
     size_t count = 0;
-    int16_t *samples = rt_decode(c->in, base64, &count, e);
+    int16_t *samples = rt_decode(c->in, item->sound, &count, e);
+    free((char *)item->sound.p);
+    item->sound = STR_NONE;
     if (!samples)
         return e->err;
-    if (count > (size_t)rt_format_rate(c->in) * (LISTEN_UTTERANCE_MS / 1000)) {
-        free(samples);
-        return rt_refuse(e, "invalid_value", "item.content.audio",
-                         "The sound of an item may last %d seconds; use input_audio_buffer.append for more.",
-                         LISTEN_UTTERANCE_MS / 1000);
-    }
     struct recording *rec = heap_alloc(sizeof *rec);
     rec->ear = ear;
     rec->item = item;
@@ -94,13 +106,11 @@ static enum err hear(struct rt_ear *ear, struct rt_item *item, struct str base64
     return ERR_OK;
 }
 
-void rt_hear_item(struct realtime *s, struct rt_item *item, struct str base64)
+void rt_hear_item(struct realtime *s, struct rt_item *item)
 {
     struct error e = {0};
-    if (hear(rt_ear_of(s), item, base64, &e) == ERR_OK)
-        return;
-    item->heard_pending = false;
-    rt_error(s, &e, STR_NONE);
+    if (hear(rt_ear_of(s), item, &e) != ERR_OK)
+        rt_item_unheard(s, item, &e);
 }
 
 void rt_recordings_drop(struct rt_ear *ear)

@@ -35,17 +35,17 @@ static void tell_transcript(struct realtime *s, const struct rt_item *item, doub
     struct rt_event ev;
     if (str_empty(s->config.transcription))
         return;
-    if (item->text.n) {
+    if (rt_item_transcript(item).n) {
         rt_begin(&ev, "conversation.item.input_audio_transcription.delta");
         jw_kv_string(&ev.w, "item_id", str_c(item->id));
         jw_kv_u64(&ev.w, "content_index", 0);
-        jw_kv_string(&ev.w, "delta", buf_str(&item->text));
+        jw_kv_string(&ev.w, "delta", rt_item_transcript(item));
         rt_send(s, &ev);
     }
     rt_begin(&ev, "conversation.item.input_audio_transcription.completed");
     jw_kv_string(&ev.w, "item_id", str_c(item->id));
     jw_kv_u64(&ev.w, "content_index", 0);
-    jw_kv_string(&ev.w, "transcript", buf_str(&item->text));
+    jw_kv_string(&ev.w, "transcript", rt_item_transcript(item));
     jw_key(&ev.w, STR("usage"));
     jw_object(&ev.w);
     jw_kv_string(&ev.w, "type", STR("duration"));
@@ -83,10 +83,12 @@ void rt_item_heard(struct realtime *s, struct rt_item *item, const struct heard 
 {
     struct str text = str_trim(heard->text);
     item->heard_pending = false;
-    buf_clear(&item->text);
+    item->text.n = item->typed;
+    if (item->typed && text.n)
+        buf_add_char(&item->text, '\n');
     buf_add(&item->text, text);
     tell_transcript(s, item, (double)(heard->to_ms - heard->from_ms) / 1000);
-    if (str_empty(text))
+    if (!item->text.n && !item->picture_count)
         return;
     if (answered)
         rt_step_add(s, answer, STR_NONE, NULL, true);

@@ -88,11 +88,12 @@ static void say(struct realtime *s, struct rt_step *step)
     on_loop();
     const struct saying *saying = step->arg;
     struct rt_item *item = saying->item;
-    if (!s->room_ready || item->gone || str_empty(str_trim(buf_str(&item->text))))
+    if (!s->room_ready || item->gone || (!item->picture_count && str_empty(str_trim(buf_str(&item->text)))))
         return;
     struct room_op *op = rt_op(s, ROOM_SAY);
     op->unanswered = true;
     op->text = arena_str(&op->arena, str_trim(buf_str(&item->text)));
+    op->media = rt_pictures_ids(&op->arena, item);
     /* A mark of our own; the message's id comes with the answer. */
     op->message = item->turn = id_new();
     if (item->role == RT_ASSISTANT) {
@@ -174,31 +175,43 @@ static enum err check_new(const struct realtime *s, const struct rt_item *item, 
                      STR_ARG(str_sub(item->call_id, 0, 64)));
 }
 
-void rt_item_create(struct realtime *s, const struct json *event)
+void rt_item_enter(struct realtime *s, struct rt_item *after, struct rt_item *item)
 {
-    struct error e = {0};
-    struct rt_item *item = NULL, *after;
-    struct str sound = STR_NONE;
-    enum err err = read_place(s, event, &after, &e);
-    if (!err)
-        err = rt_item_read(json_get(event, "item"), &item, &sound, &e);
-    if (!err)
-        err = check_new(s, item, &e);
-    if (err) {
-        if (item)
-            rt_item_free(item);
-        rt_error(s, &e, json_get_str(event, "event_id", STR_NONE));
-        return;
-    }
-    item->heard_pending = sound.n != 0;
     insert(s, after, item);
     s->reordered |= out_of_order(item);
     rt_item_tell(s, "conversation.item.added", item);
     rt_item_tell(s, "conversation.item.done", item);
-    if (sound.n)
-        rt_hear_item(s, item, sound);
+    if (item->sound.n)
+        rt_hear_item(s, item);
     else
         rt_item_say(s, item, NULL);
+}
+
+void rt_item_create(struct realtime *s, const struct json *event)
+{
+    struct error e = {0};
+    struct rt_item *item = NULL, *after;
+    struct str event_id = json_get_str(event, "event_id", STR_NONE);
+    enum err err = read_place(s, event, &after, &e);
+    if (!err)
+        err = rt_item_read(json_get(event, "item"), &item, &e);
+    if (!err)
+        err = check_new(s, item, &e);
+    if (!err)
+        err = rt_sound_check(s, item, &e);
+    if (!err)
+        err = rt_pictures_seen(s, item, &e);
+    if (err) {
+        if (item)
+            rt_item_free(item);
+        rt_error(s, &e, event_id);
+        return;
+    }
+    item->heard_pending = item->sound.n != 0;
+    if (s->persona)
+        rt_pictures_keep(s, after, item, event_id);
+    else
+        rt_item_enter(s, after, item);
 }
 
 /* The item that an event names, or an error told; `verb` as OpenAI's codes and sentences have it. */

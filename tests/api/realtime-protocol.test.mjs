@@ -2,7 +2,8 @@
 // updates in the middle of speech. The large lines are in realtime.test.mjs.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { removeFolder, request, startServer } from '../lib/server.mjs';
+import { png } from '../lib/mediafiles.mjs';
+import { allEvents, removeFolder, request, startServer } from '../lib/server.mjs';
 import { startTeller } from './lib/listener.mjs';
 import { startOpenAI } from './lib/openai-server.mjs';
 import { Realtime, silence, text, to24k, wav } from './lib/realtime.mjs';
@@ -16,6 +17,8 @@ before(async () => {
     teller = await startTeller();
     await addEngine(server, models.url, 'echo', 'echo');
     await addEngine(server, teller.url, 'teller', 'm');
+    await request(server, 'PUT', '/api/engines/seeing', { provider: 'teller', model: 'm', vision: 'on' });
+    await request(server, 'POST', '/api/personas', { name: 'Seer', slug: 'seer', engine: 'seeing' });
     await request(server, 'PUT', '/api/config', { 'engine.default': 'scripted' });
     await request(server, 'POST', '/api/personas', { name: 'Told', slug: 'told', engine: 'teller' });
 });
@@ -209,6 +212,44 @@ test('a key that is wrong opens nothing; a secret opens sessions until it expire
     }
     await new Promise((resolve) => setTimeout(resolve, made.body.expires_at * 1000 - Date.now() + 200));
     assert.equal(await Realtime.refusal(server, 'mia', { headers }), 401, 'it has expired');
+});
+
+test('pictures reach engines that see, and are refused for those that do not', async () => {
+    const url = `data:image/png;base64,${png(64, 48).toString('base64')}`;
+    const part = (image_url, more = {}) => ({ type: 'input_image', image_url, ...more });
+    const item = (...content) => ({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content } });
+    for (const model of ['told', 'engine/teller']) {
+        const blind = await Realtime.open(server, model, { output_modalities: ['text'] });
+        const error = await blind.errorsOf(item(part(url)));
+        assert.deepEqual([error.type, error.code, error.param], ['invalid_request_error', 'unsupported_content_type', 'item.content']);
+        assert.match(error.message, /does not see/);
+        await blind.close();
+    }
+    for (const model of ['seer', 'engine/seeing']) {
+        const rt = await Realtime.open(server, model, { output_modalities: ['text'] });
+        for (const bad of ['https://example.com/cat.png', 'data:image/png;base64,!!!', 'data:text/plain;base64,AAAA', '', 5, undefined]) assert.equal((await rt.errorsOf(item(part(bad)))).param, 'item.content.image_url', `${bad}`);
+        if (model === 'seer') assert.equal((await rt.errorsOf(item(part('data:image/png;base64,AAAA')))).param, 'item.content.image_url', 'what is no picture');
+        assert.equal(rt.all('conversation.item.added').length, 0);
+        rt.send(item({ type: 'input_text', text: 'What is this?' }, part(url, { detail: 'low' })));
+        rt.send({ type: 'response.create' });
+        const { item: told } = await rt.wait('conversation.item.done');
+        assert.deepEqual(told.content, [{ type: 'input_text', text: 'What is this?' }, { type: 'input_image', image_url: url, detail: 'low' }]);
+        const answer = await teller.next();
+        const asked = answer.body.messages.findLast((m) => m.role === 'user');
+        assert.match(asked.content[0].text, /What is this\?/);
+        assert.match(asked.content[1].image_url.url, /^data:image\//);
+        answer.say('A picture.');
+        answer.end();
+        assert.equal((await rt.wait('response.done')).response.status, 'completed');
+        if (model === 'seer') {
+            const room = (await request(server, 'GET', '/api/rooms')).body.data[0].id;
+            const said = (await allEvents(server, room)).find((e) => e.kind === 'message' && e.author.type === 'user');
+            assert.deepEqual([said.data.text, said.data.media.length, said.data.media[0].width], ['What is this?', 1, 64]);
+        }
+        rt.send(item(part(url)));
+        assert.equal((await rt.wait('conversation.item.added', 3)).item.content[0].type, 'input_image', 'alone, without a word');
+        await rt.close();
+    }
 });
 
 /** A sentence in flite's voice, as 24 kHz PCM. */

@@ -286,6 +286,7 @@ test('errors name the event they answer, and the session goes on', async () => {
         [item([]), 'missing_required_parameter', 'item.content'],
         [item([{ type: 'input_text', text: ' ' }]), 'invalid_value', 'item.content'],
         [item([{ type: 'input_image', image_url: 'data:image/png;base64,AAAA' }]), 'unsupported_content_type', 'item.content'],
+        [item([{ type: 'input_audio', audio: '!!!' }]), 'invalid_value', 'item.content.audio'],
         [item([{ type: 'input_text', text: 'x' }], { role: 'king' }), 'invalid_value', 'item.role'],
         [{ type: 'input_audio_buffer.commit' }, 'input_audio_buffer_commit_empty', null],
         [{ type: 'input_audio_buffer.append' }, 'missing_required_parameter', 'audio'],
