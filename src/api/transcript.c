@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define SECONDS_MAX 1e6 /* that subtitles can tell */
+
 bool transcript_format_parse(struct str name, enum transcript_format *out)
 {
     static const char *const names[] = {"json", "text", "verbose_json", "srt", "vtt"};
@@ -60,7 +62,7 @@ static void write_verbose(struct buf *to, const struct json *heard, bool words)
 
 static void write_time(struct buf *to, double seconds, char point)
 {
-    unsigned ms = (unsigned)lround(seconds * 1000);
+    unsigned ms = seconds > 0 ? (unsigned)lround(fmin(seconds, SECONDS_MAX) * 1000) : 0;
     buf_printf(to, "%02u:%02u:%02u%c%03u", ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, point, ms % 1000);
 }
 

@@ -4,12 +4,10 @@
  */
 #include "voice/asr_openai_inner.h"
 
+#include "base/clock.h"
+#include "loop/peer.h"
 #include "voice/asr_read.h"
 #include "voice/vad.h"
-
-#include <math.h>
-
-enum { REASON_MAX = 160 };
 
 static LOOP bool on_event(void *arg, struct str name, struct str data)
 {
@@ -44,13 +42,12 @@ static void on_head(void *arg, const struct fetch_head *head)
 {
     on_loop();
     struct openai_hearing *l = arg;
-    struct str type = fetch_head_get(head, "Content-Type"), after = fetch_head_get(head, "Retry-After");
-    double seconds;
+    struct str type = fetch_head_get(head, "Content-Type");
     l->status = head->status;
     l->stream = str_starts(type, STR("text/event-stream"));
     l->html = str_starts(type, STR("text/html"));
-    if (str_to_double(str_trim(after), &seconds) && seconds >= 0 && seconds < 1e6)
-        l->retry_after_ms = (int64_t)lround(seconds * 1000);
+    l->retry_after_ms = peer_retry_after(fetch_head_get(head, "Retry-After-Ms"),
+                                         fetch_head_get(head, "Retry-After"), clock_wall_ms());
     if (l->stream) {
         sse_release(&l->sse);
         sse_init(&l->sse, event_on_loop, l);
@@ -72,36 +69,44 @@ static void on_data(void *arg, struct str bytes)
         asr_openai_free(l);
 }
 
-/* What the server itself says is wrong: {"error":{"message"}}, {"error":".."}, {"detail":".."}. */
-static struct str reason(struct openai_hearing *l)
+/* What the server itself says is wrong: {"error":{"message"}}, {"error":".."}, {"detail":".."}; never with
+ * the key in it. */
+static void reason(struct openai_hearing *l, char to[PEER_QUOTE_TEXT])
 {
     struct json *json = NULL;
+    to[0] = '\0';
     if (json_parse(&l->arena, buf_str(&l->answer), &json, NULL) != ERR_OK)
-        return STR_NONE;
+        return;
     const struct json *error = json_get(json, "error");
     struct str said = json_get_str(error, "message", json_get_str(json, "error", STR_NONE));
-    return str_sub(said.n ? said : json_get_str(json, "detail", STR_NONE), 0, REASON_MAX);
+    peer_quote(to, said.n ? said : json_get_str(json, "detail", STR_NONE), l->ear->config.api_key);
 }
 
 static enum err refusal(struct openai_hearing *l, struct error *e)
 {
-    struct str why = reason(l), at = l->ear->endpoint;
-    const char *colon = why.n ? ": " : "";
+    char why[PEER_QUOTE_TEXT];
+    struct str at = l->ear->endpoint;
+    reason(l, why);
+    const char *colon = why[0] ? ": " : "";
     if (l->status == 401 || l->status == 403)
-        return error_set(e, ERR_UPSTREAM, "The recogniser at %.*s refuses the key%s%.*s. Set its api_key.",
-                         STR_ARG(at), colon, STR_ARG(why));
+        return error_set(e, ERR_UPSTREAM, "The recogniser at %.*s refuses the key%s%s. Set its api_key.",
+                         STR_ARG(at), colon, why);
     if (l->status == 429)
-        return error_set(e, ERR_LIMIT, "The recogniser at %.*s takes no more now%s%.*s.", STR_ARG(at), colon,
-                         STR_ARG(why));
+        return error_set(e, ERR_LIMIT, "The recogniser at %.*s takes no more now%s%s.", STR_ARG(at), colon,
+                         why);
+    if (l->status >= 300 && l->status < 400)
+        return error_set(e, ERR_UPSTREAM,
+                         "The recogniser at %.*s answered %d: it has moved. Correct its base_url.",
+                         STR_ARG(at), l->status);
     if (l->status == 404)
         return error_set(
             e, ERR_UPSTREAM,
             "There is no recogniser at %.*s under that path; base_url goes up to and with /v1, or "
-            "to whisper.cpp's /inference%s%.*s.",
-            STR_ARG(at), colon, STR_ARG(why));
+            "to whisper.cpp's /inference%s%s.",
+            STR_ARG(at), colon, why);
     return error_set(e, l->status >= 500 ? ERR_UPSTREAM : ERR_REFUSED,
-                     "The recogniser at %.*s answered with status %d%s%.*s.", STR_ARG(at), l->status, colon,
-                     STR_ARG(why));
+                     "The recogniser at %.*s answered with status %d%s%s.", STR_ARG(at), l->status, colon,
+                     why);
 }
 
 static LOOP void answered(struct openai_hearing *l)
@@ -137,7 +142,9 @@ static void on_end(void *arg, const struct fetch_end *result)
         bool again = result->result == FETCH_CUT || result->result == FETCH_NO_CONNECT;
         if (asr_openai_again(l, again))
             return;
-        error_set(&e, late ? ERR_UPSTREAM_TIMEOUT : ERR_UPSTREAM, "%s", result->error.message);
+        struct str said = str_c(result->error.message);
+        error_set(&e, late ? ERR_UPSTREAM_TIMEOUT : ERR_UPSTREAM, "%s%s",
+                  str_starts(said, l->ear->endpoint) ? "The recogniser at " : "", result->error.message);
         asr_openai_end(l, e.err, &e, STR_NONE);
     } else if (l->status == 200) {
         answered(l);

@@ -118,12 +118,19 @@ static void write_sure(struct jw *w, double sure)
     jw_kv_double(w, "confidence", isnan(sure) ? sure : rounded(sure, 1000));
 }
 
+/* A time that a recogniser told, within the sound: some tell times before its beginning or long after its
+ * end. */
+static double on_clock(double seconds, double length)
+{
+    return seconds > 0 ? rounded(fmin(seconds, length), 1000) : 0;
+}
+
 static struct str word_text(const struct json *word)
 {
     return str_trim(json_get_str(word, "word", json_get_str(word, "text", STR_NONE)));
 }
 
-static size_t write_words(struct jw *w, const struct json *list, double from, double to)
+static size_t write_words(struct jw *w, const struct json *list, double from, double to, double length)
 {
     size_t n = 0;
     if (!list || list->type != JSON_ARRAY)
@@ -137,8 +144,8 @@ static size_t write_words(struct jw *w, const struct json *list, double from, do
             continue;
         jw_object(w);
         jw_kv_string(w, "word", text);
-        jw_kv_double(w, "start", rounded(start, 1000));
-        jw_kv_double(w, "end", rounded(end, 1000));
+        jw_kv_double(w, "start", on_clock(start, length));
+        jw_kv_double(w, "end", on_clock(end, length));
         if (!isnan(sure))
             jw_kv_double(w, "confidence", rounded(sure, 1000));
         jw_end_object(w);
@@ -148,6 +155,7 @@ static size_t write_words(struct jw *w, const struct json *list, double from, do
 }
 
 struct whole {
+    double length; /* of the sound, in seconds */
     struct buf text, segments;
     struct jw w;
     unsigned count;
@@ -160,22 +168,23 @@ static void add_segment(struct whole *whole, const struct json *segment, const s
 {
     struct str text = str_trim(json_get_str(segment, "text", STR_NONE));
     double start = json_get_double(segment, "start", 0), end = json_get_double(segment, "end", start);
-    double sure = confidence_of(segment), length = end > start ? end - start : .01;
+    double sure = confidence_of(segment), from = on_clock(start, whole->length),
+           to = on_clock(end > start ? end : start, whole->length), length = to > from ? to - from : .01;
     const struct json *own = json_get(segment, "words");
     if (!text.n || invented(segment, text, speech_ms))
         return;
     jw_object(&whole->w);
     jw_kv_u64(&whole->w, "id", whole->count++);
-    jw_kv_double(&whole->w, "start", rounded(start, 1000));
-    jw_kv_double(&whole->w, "end", rounded(end, 1000));
+    jw_kv_double(&whole->w, "start", from);
+    jw_kv_double(&whole->w, "end", to);
     jw_kv_string(&whole->w, "text", text);
     write_sure(&whole->w, sure);
     jw_key(&whole->w, STR("words"));
     jw_array(&whole->w);
     if (own)
-        write_words(&whole->w, own, -INFINITY, INFINITY);
+        write_words(&whole->w, own, -INFINITY, INFINITY, whole->length);
     else
-        write_words(&whole->w, words, start, next_start);
+        write_words(&whole->w, words, start, next_start, whole->length);
     jw_end_array(&whole->w);
     jw_end_object(&whole->w);
     if (whole->text.n)
@@ -255,7 +264,7 @@ enum err asr_read_answer(struct arena *a, struct str body, struct str language, 
                         sure_of_tokens(json_get(json, "logprobs")));
         return ERR_OK;
     }
-    struct whole whole = {0};
+    struct whole whole = {.length = duration_ms / 1000.0};
     whole.w = JW(&whole.segments);
     jw_array(&whole.w);
     json_each (segment, segments) {

@@ -61,6 +61,7 @@ function player(socket, room) {
         while (at > (length.get(index) ?? Infinity)) at -= length.get(index++);
         socket.send({ type: 'played', room, turn, index, ms: Math.round(at * 1000) });
     }, 50);
+    timer.unref(); // a test that fails before it stops it must not keep the file from ending
     p.stop = () => clearInterval(timer);
     return p;
 }

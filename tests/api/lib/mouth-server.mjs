@@ -15,7 +15,11 @@
 //   bad-base64, bad-json, bad-times   streams of documents only
 //   endless    sound without end
 //   unauthorized, forbidden, missing, slow-down (429, Retry-After 30), broken (500), page (502 with a page)
-//   flaky      503 once, then as ok; soon: 429 with Retry-After 0 once, then as ok
+//   flaky      503 once, then as ok
+//
+// whatever lib/hostile.mjs knows, and of sound: odd-bytes, mp3-as-pcm, ogg-as-pcm, text, wav-head-cut, wav-lies, wav-8bit,
+// wav-no-rate, wav-long-chunk, wav-float, wav-stereo; of documents: half-document, no-sound, no-shape, mp3-inside, far-times,
+// not-utf8, deep, giant.
 //
 // `const server = await startMouths({ key })` gives { url, requests, voices, close() }; requests holds
 // { method, path, query, headers, body, at } of each call; with `key`, calls without it get 401.
@@ -23,6 +27,7 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hostile } from './hostile.mjs';
 
 export const RATE = 24000;
 export const WORD_S = 0.2;
@@ -36,18 +41,18 @@ export function tone(words, rate = RATE, hertz = 440) {
 }
 
 /** A WAV file; `length` of the data chunk may lie, as that of a stream does. */
-export function wav(samples, rate = RATE, length = samples.length) {
+export function wav(samples, rate = RATE, length = samples.length, { format = 1, channels = 1, bits = 16 } = {}) {
     const head = Buffer.alloc(44);
     head.write('RIFF', 0);
     head.writeUInt32LE(Math.min(length + 36, 0xffffffff) >>> 0, 4);
     head.write('WAVEfmt ', 8);
     head.writeUInt32LE(16, 16);
-    head.writeUInt16LE(1, 20);
-    head.writeUInt16LE(1, 22);
+    head.writeUInt16LE(format, 20);
+    head.writeUInt16LE(channels, 22);
     head.writeUInt32LE(rate, 24);
-    head.writeUInt32LE(rate * 2, 28);
-    head.writeUInt16LE(2, 32);
-    head.writeUInt16LE(16, 34);
+    head.writeUInt32LE((rate * channels * bits) / 8, 28);
+    head.writeUInt16LE((channels * bits) / 8, 32);
+    head.writeUInt16LE(bits, 34);
     head.write('data', 36);
     head.writeUInt32LE(length >>> 0, 40);
     return Buffer.concat([head, samples]);
@@ -92,6 +97,7 @@ const json = (res, status, value, headers = {}) => {
 
 /** What goes wrong before any format matters; true where it was answered. */
 async function refuse(server, res, mode, service) {
+    if (hostile(mode, res.req, res, Object.assign(server, { type: PARTS[service].type, part: PARTS[service].part() }))) return true;
     const detail = (message) => (service === 'openai' ? { error: { message } } : { detail: { message } });
     if (mode === 'never') return true;
     if (mode === 'unauthorized') json(res, 401, detail('bad key'));
@@ -100,13 +106,12 @@ async function refuse(server, res, mode, service) {
     else if (mode === 'slow-down') json(res, 429, detail('too many'), { 'retry-after': '30' });
     else if (mode === 'broken') json(res, 500, detail('out of memory'));
     else if (mode === 'page') res.writeHead(502, { 'content-type': 'text/html' }).end('<html><h1>Bad gateway</h1></html>');
-    else if (mode === 'html') res.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Log in</title>');
     else if (mode === 'json') json(res, 200, { error: { message: 'no speech today' }, detail: { message: 'no speech today' }, message: 'no speech today' });
     else if (mode === 'mp3') res.writeHead(200, { 'content-type': 'audio/mpeg' }).end(Buffer.from('fffb9064000000000000', 'hex'));
     else if (mode === 'silent') res.writeHead(200, { 'content-type': 'audio/pcm' }).flushHeaders();
-    else if ((mode === 'flaky' || mode === 'soon') && !server.failed.has(mode + service)) {
+    else if (mode === 'flaky' && !server.failed.has(mode + service)) {
         server.failed.add(mode + service);
-        json(res, mode === 'flaky' ? 503 : 429, detail('a moment'), mode === 'soon' ? { 'retry-after': '0' } : {});
+        json(res, 503, detail('a moment'));
     } else return false;
     return true;
 }
@@ -119,8 +124,45 @@ async function endless(res) {
     }
 }
 
+/** How each service begins an answer that will not go on. */
+const PARTS = {
+    openai: { type: 'audio/pcm', part: () => tone(2) },
+    xtts: { type: 'audio/wav', part: () => wav(tone(2), RATE, 0xffffffff) },
+    piper: { type: 'audio/wav', part: () => wav(tone(2), RATE, 500000) },
+    eleven: { type: 'application/json', part: () => Buffer.from(JSON.stringify({ audio_base64: tone(1).toString('base64') }) + '\n{"audio_base64":"AA') },
+    fish: { type: 'text/event-stream', part: () => Buffer.from(`data: ${JSON.stringify({ audio_base64: tone(1).toString('base64'), chunk_seq: 0 })}\n\ndata: {"audio`) }
+};
+
+/** Sound that is not as it should be: [content type, bytes]. */
+function oddSound(mode, words) {
+    const samples = tone(words);
+    const float = Buffer.alloc(samples.length * 2);
+    const stereo = Buffer.alloc(samples.length * 2);
+    for (let i = 0; i < samples.length / 2; i++) {
+        float.writeFloatLE(samples.readInt16LE(2 * i) / 32768, 4 * i);
+        stereo.writeInt16LE(samples.readInt16LE(2 * i), 4 * i);
+        stereo.writeInt16LE(samples.readInt16LE(2 * i), 4 * i + 2);
+    }
+    const id3 = Buffer.concat([Buffer.from('ID3\x04\0\0\0\0\0\0\xff\xfb\x90\x64', 'latin1'), Buffer.alloc(4000)]);
+    return {
+        'odd-bytes': ['audio/pcm', Buffer.concat([samples, Buffer.from([7])])],
+        'mp3-as-pcm': ['audio/pcm', id3],
+        'ogg-as-pcm': ['application/octet-stream', Buffer.concat([Buffer.from('OggS\0\x02'), Buffer.alloc(4000)])],
+        text: ['text/plain', Buffer.from('The speech is queued; come back later. '.repeat(50))],
+        'wav-head-cut': ['audio/wav', wav(samples).subarray(0, 30)],
+        'wav-lies': ['audio/wav', wav(samples, RATE, samples.length + 20000)],
+        'wav-8bit': ['audio/wav', wav(Buffer.alloc(4000, 128), RATE, 4000, { bits: 8 })],
+        'wav-no-rate': ['audio/wav', wav(samples, 0)],
+        'wav-long-chunk': ['audio/wav', Buffer.concat([wav(samples).subarray(0, 12), Buffer.from('LIST\xff\xff\xff\x7f', 'latin1'), Buffer.alloc(100000)])],
+        'wav-float': ['audio/wav', wav(float, RATE, float.length, { format: 3, bits: 32 })],
+        'wav-stereo': ['audio/wav', wav(stereo, RATE, stereo.length, { channels: 2 })]
+    }[mode];
+}
+
 async function sound(server, res, mode, service, text, { rate = RATE, asWav = false, unknown = false } = {}) {
     if (await refuse(server, res, mode, service)) return;
+    const odd = oddSound(mode, wordsOf(text).length);
+    if (odd) return void res.writeHead(200, { 'content-type': odd[0] }).end(odd[1]);
     const samples = mode === 'empty' ? Buffer.alloc(0) : tone(wordsOf(text).length, rate);
     const file = asWav || mode === 'wav';
     res.writeHead(200, { 'content-type': file ? 'audio/wav' : 'audio/pcm' });
@@ -166,6 +208,12 @@ function fishDocuments(text, mode) {
     return out;
 }
 
+/** Times that cannot be: an hour away, beyond all numbers, before the beginning. */
+const farTimes = (i) => {
+    const [from, to] = [[3500, 3599], [1e308, 1e308], [-1e18, 4e18]][i % 3];
+    return { characters: [' ', 'x'], character_start_times_seconds: [from, from], character_end_times_seconds: [to, to], segments: [{ text: 'x', start: from, end: to }] };
+};
+
 async function documents(server, res, mode, service, list, frame, type) {
     if (await refuse(server, res, mode, service)) return;
     res.writeHead(200, { 'content-type': type });
@@ -177,9 +225,17 @@ async function documents(server, res, mode, service, list, frame, type) {
         return;
     }
     if (mode === 'empty') return void res.end();
+    if (mode === 'no-sound') list = list.map(({ alignment }) => ({ alignment, audio_base64: null }));
+    if (mode === 'no-shape') list = [[], { audio_base64: 7, alignment: 'x' }, { audio_base64: {}, alignment: { characters: {}, segments: 3 } }, { audio_base64: '', alignment: [] }];
+    if (mode === 'mp3-inside') list = [{ audio_base64: Buffer.concat([Buffer.from('ID3\x04\0\0'), Buffer.alloc(4000)]).toString('base64') }];
+    if (mode === 'far-times') list.forEach((d, i) => i && (d.alignment = farTimes(i)));
+    if (mode === 'giant') return void res.end(frame({ ...list[0], padding: 'x'.repeat(12 << 20) }));
     if (mode === 'bad-base64') list[1].audio_base64 = '§§§ no base64 §§§';
     let text = list.map(frame);
     if (mode === 'bad-json') text[1] = text[1].replace('"audio_base64":', '"audio_base64" 7');
+    if (mode === 'half-document') text[text.length - 1] = text.at(-1).slice(0, 40);
+    if (mode === 'deep') text[1] = frame({ deep: 0 }).replace('0', '['.repeat(200000));
+    if (mode === 'not-utf8') return void res.end(Buffer.concat([Buffer.from(text[0]), Buffer.from(frame({ audio_base64: tone(1).toString('base64'), note: '@@' }).replace('@@', '\xff\xc3('), 'latin1'), ...text.slice(1).map((t) => Buffer.from(t))]));
     if (mode === 'wav') text = [frame({ ...list[0], audio_base64: wav(tone(list.length), RATE).toString('base64') })];
     await send(res, Buffer.from(text.join('')), mode === 'odd' ? 'odd' : mode);
 }
@@ -203,6 +259,7 @@ export async function startMouths({ key = '' } = {}) {
         const at = (method, path) => req.method === method && url.pathname === path;
         const eleven = url.pathname.match(/^\/v1\/text-to-speech\/([^/]+)\/stream\/with-timestamps$/);
 
+        if (url.pathname === '/elsewhere') server.elsewhere = (server.elsewhere ?? 0) + 1;
         if (at('POST', '/v1/audio/speech')) return sound(server, res, body.voice, 'openai', body.input);
         if (at('GET', '/v1/audio/voices')) return json(res, 200, { voices: ['ok', 'odd'] });
         if (eleven && req.method === 'POST')

@@ -18,11 +18,19 @@
 //   wrong             200 and JSON of another shape
 //   auth              401
 //
+// A prompt of do:MODE (but where server.plain is set; or server.does, for whisper.cpp) chooses what lib/hostile.mjs knows,
+// any of the above, or
+//   array-answer, number-text, deep-answer, giant-answer, endless-answer, not-utf8   JSON that is no answer
+//   far-times         times an hour away, beyond all numbers, before the beginning
+//   nul-text          a text with a zero byte in it
+//   no-shapes         a text, and other members of wrong types
+//
 // `const server = await startWhisper()` gives { url, requests, says, close() }; requests holds { path, fields, wav } of each
 // call, `says` is an array of what whisper-1 hears next, for tests that need certain words.
 
 import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { hostile } from './hostile.mjs';
 
 /** The fields and the file of a multipart body. */
 export function readForm(type, body) {
@@ -51,6 +59,38 @@ function verbose(wav, { cpp = false, text = TEXT, no_speech_prob = 0.01, avg_log
     return { task: 'transcribe', language: 'english', duration: end, text: cpp ? ` ${text}\n` : text, segments: [cpp ? { ...segment, words } : segment], ...(cpp ? {} : { words }) };
 }
 
+/** Times that cannot be. */
+function farTimes() {
+    const word = (text, start, end) => ({ word: text, start, end });
+    const segment = (text, start, end) => ({ id: 0, start, end, text: ` ${text}`, avg_logprob: -0.1, no_speech_prob: 0.01, compression_ratio: 1 });
+    const segments = [segment('The', -5, 0.2), segment('quick', 3600, 3601), segment('brown', 1e300, 1e308), segment('fox.', 4, 2)];
+    return { language: 'english', text: TEXT, segments, words: [word('The', -5, 0.2), word('quick', 3600, 7200), word('brown', 1e300, 1e308), word('fox.', 0.1, 1e15)] };
+}
+
+const GIANT = Buffer.concat([Buffer.from('{"text":"'), Buffer.alloc(9 << 20, 'x'), Buffer.from('"}')]);
+
+/** An answer that is none; undefined where the mode is another. */
+function noAnswer(res, mode) {
+    const say = (bytes) => (res.writeHead(200, { 'content-type': 'application/json' }).end(bytes), true);
+    switch (mode) {
+        case 'array-answer': return say('["The quick brown fox."]');
+        case 'number-text': return say('{"text":42}');
+        case 'deep-answer': return say(`{"text":"x","segments":${'['.repeat(300000)}`);
+        case 'giant-answer': return say(GIANT);
+        case 'endless-answer':
+            res.writeHead(200, { 'content-type': 'application/json' }).write('{"text":"');
+            return (function more() {
+                if (!res.destroyed) res.write('x'.repeat(65536), () => setTimeout(more, 5));
+                return true;
+            })();
+        case 'not-utf8': return say(Buffer.from('{"text":"The \xff\xc3( fox."}', 'latin1'));
+        case 'far-times': return say(JSON.stringify(farTimes()));
+        case 'nul-text': return say(JSON.stringify({ text: 'The quick\0 brown fox.', segments: [{ start: 0, end: 1, text: 'The quick\0 brown fox.' }] }));
+        case 'no-shapes': return say(JSON.stringify({ text: TEXT, language: 7, segments: [3, null, { text: 5 }, { text: TEXT, start: 'x', end: [], words: { a: 1 }, avg_logprob: 'y' }], words: 'none', logprobs: {} }));
+        default: return undefined;
+    }
+}
+
 export async function startWhisper() {
     const requests = [];
     const sockets = new Set();
@@ -65,7 +105,12 @@ export async function startWhisper() {
             res.writeHead(status, { 'content-type': 'application/json', ...headers });
             res.end(typeof value === 'string' ? value : JSON.stringify(value));
         };
-        const model = req.url === '/inference' ? result.does : fields.model;
+        const asked = !result.plain && fields.prompt?.startsWith('do:') ? fields.prompt : req.url === '/inference' ? result.does : fields.model;
+        const mode = asked?.replace(/^do:/, '');
+        if (req.url.includes('elsewhere')) result.elsewhere = (result.elsewhere ?? 0) + 1;
+        if (hostile(mode, req, res, Object.assign(result, { type: 'application/json', part: Buffer.from('{"text":"The qui') })) || noAnswer(res, mode)) return undefined;
+        // A wait that is over: as if nothing had been asked for.
+        const model = mode?.startsWith('soon') ? (req.url === '/inference' ? 'cpp' : fields.model) : mode;
         const wanted = fields.response_format === 'verbose_json';
         switch (model) {
             case 'cpp': return json(200, verbose(wav, { cpp: true }));

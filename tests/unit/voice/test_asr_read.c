@@ -52,6 +52,26 @@ static void words_apart_go_to_their_segments(void **state)
     assert_true(fabs(sure - (exp(-.1) + 1.5 * exp(-.5)) / 2.5) < .001);
 }
 
+static void times_stay_within_the_sound(void **state)
+{
+    (void)state;
+    const struct json *j = read_body(
+        "{\"text\":\"One. Two. Three.\",\"segments\":["
+        "{\"start\":-5,\"end\":1,\"text\":\"One.\"},{\"start\":3600,\"end\":1e300,\"text\":\"Two.\"},"
+        "{\"start\":2,\"end\":1,\"text\":\"Three.\",\"words\":[{\"word\":\"Three\",\"start\":1e15,"
+        "\"end\":1e16}]}]}",
+        2000);
+    json_each (segment, json_get(j, "segments")) {
+        double start = json_get_double(segment, "start", -1), end = json_get_double(segment, "end", -1);
+        assert_true(start >= 0 && end >= start && end <= 2.5);
+        json_each (word, json_get(segment, "words")) {
+            assert_true(json_get_double(word, "start", -1) <= 2.5);
+            assert_true(json_get_double(word, "end", -1) <= 2.5);
+        }
+    }
+    assert_int_equal(json_get(j, "segments")->count, 3);
+}
+
 static void what_is_made_up_is_dropped(void **state)
 {
     (void)state;
@@ -118,9 +138,13 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_json_is_one_segment),  cmocka_unit_test(words_apart_go_to_their_segments),
-        cmocka_unit_test(what_is_made_up_is_dropped), cmocka_unit_test(phantoms_depend_on_how_much_was_said),
-        cmocka_unit_test(other_answers_are_refused),  cmocka_unit_test(languages_have_codes_and_names),
+        cmocka_unit_test(plain_json_is_one_segment),
+        cmocka_unit_test(words_apart_go_to_their_segments),
+        cmocka_unit_test(times_stay_within_the_sound),
+        cmocka_unit_test(what_is_made_up_is_dropped),
+        cmocka_unit_test(phantoms_depend_on_how_much_was_said),
+        cmocka_unit_test(other_answers_are_refused),
+        cmocka_unit_test(languages_have_codes_and_names),
     };
     return cmocka_run_group_tests(tests, NULL, end);
 }
