@@ -80,6 +80,35 @@ export function microphoneFlags(path, { ask = false } = {}) {
     return ['--use-fake-device-for-media-stream', ...(ask ? [] : ['--use-fake-ui-for-media-stream']), ...(path ? [`--use-file-for-fake-audio-capture=${path}%noloop`] : [])];
 }
 
+/** A microphone that the test also speaks into, at the moment it wants (speakInto), beside what its device plays:
+    Chromium's own plays a file from the file's beginning, whatever the machine is busy with meanwhile. It joins where
+    the page takes the microphone over, in the same context, so that a busy machine tears no holes into it. */
+export async function putMouth(page) {
+    await page.addInitScript(() => {
+        const take = AudioContext.prototype.createMediaStreamSource;
+        AudioContext.prototype.createMediaStreamSource = function (stream) {
+            const both = this.createGain();
+            take.call(this, stream).connect(both);
+            globalThis.speakInto = (text, rate) => {
+                const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+                const samples = Float32Array.from(new Int16Array(bytes.buffer), (one) => one / 32768);
+                const source = this.createBufferSource();
+                source.buffer = this.createBuffer(1, samples.length, rate);
+                source.buffer.copyToChannel(samples, 0);
+                source.connect(both);
+                return new Promise((done) => {
+                    source.onended = () => done();
+                    source.start();
+                });
+            };
+            return both;
+        };
+    });
+}
+
+/** Samples at 16 kHz into the microphone of putMouth(), from now on; ends when they are said. */
+export const speakInto = (page, samples) => page.evaluate(([text, rate]) => globalThis.speakInto(text, rate), [Buffer.from(samples).toString('base64'), RATE]);
+
 /** Ears in the page: `loudness` is [ms, rms] of what goes to the loudspeaker, every 5 ms; `told` what the socket said. */
 export async function putEars(page) {
     await page.addInitScript(() => {
@@ -126,7 +155,8 @@ export function toldOf(page, name) {
     return page.evaluate((name) => globalThis.told.filter(([, one]) => one.type === name || one.event?.kind === name || one.sent?.type === name).map(([at, one]) => ({ at, ...(one.event ?? one.sent ?? one) })), name);
 }
 
-/** Waits for the socket to say something. */
-export function untilTold(page, name, timeout = 30000) {
-    return page.waitForFunction((name) => globalThis.told.some(([, one]) => one.type === name || one.event?.kind === name || one.sent?.type === name), name, { timeout });
+/** Waits for the socket to say something, with these values in it. */
+export function untilTold(page, name, timeout = 30000, values = {}) {
+    const there = ([name, values]) => globalThis.told.some(([, one]) => (one.type === name || one.event?.kind === name || one.sent?.type === name) && Object.entries(values).every(([key, value]) => one[key] === value));
+    return page.waitForFunction(there, [name, values], { timeout });
 }

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { allEvents, makeFolder, removeFolder, request, startServer } from '../lib/server.mjs';
 import { startOpenaiServer } from './model.mjs';
 import { PHONE, accessible, closePage, composer, enterRoom, launch, mine, openPage, quiet, say, shoot, theirs } from './browser.mjs';
-import { flite, heardIn, human, humanThere, microphoneFlags, putEars, recording, silence, softer, toldOf, untilTold } from './hearing.mjs';
+import { flite, heardIn, human, humanThere, microphoneFlags, putEars, putMouth, recording, silence, softer, speakInto, toldOf, untilTold } from './hearing.mjs';
 
 /* A story of a minute, so that there is something to interrupt. */
 const STORY = `Once there was a lighthouse at the end of the harbour. Its keeper was called Ansel, and he wrote letters to the ships.
@@ -35,9 +35,10 @@ const microphone = (page) => page.locator('#main').getByRole('button', { name: /
 const state = (page) => page.locator('[data-voice]');
 
 /** A page in a room, with ears in it; the sound on if asked. */
-async function enter(browser, { on = false, who = 'Mia', ...options } = {}) {
+async function enter(browser, { on = false, who = 'Mia', mouth = false, ...options } = {}) {
     const page = await openPage(browser, server, options);
     await putEars(page);
+    if (mouth) await putMouth(page);
     await enterRoom(page, who);
     if (on) {
         await sound(page).click();
@@ -116,16 +117,17 @@ test('volume, mute, captions and stopping work while a persona speaks; a room ma
         await page.locator('.caption mark').waitFor();
         await sound(page).click();
         await page.getByLabel('Mute').check();
-        await page.waitForTimeout(300);
-        const loudest = () => page.evaluate(() => Math.max(...globalThis.loudness.slice(-100).map(([, rms]) => rms)));
-        await page.waitForTimeout(600);
-        assert.ok((await loudest()) < 0.001, 'muted');
+        /* Half a second of nothing, while it goes on speaking. */
+        await page.waitForFunction(() => {
+            const lately = globalThis.loudness.filter(([at]) => at > performance.now() - 500);
+            return lately.length > 10 && lately.every(([, rms]) => rms < 0.001);
+        });
+        assert.equal(await state(page).getAttribute('data-voice'), 'speaking');
         await accessible(page, 'sound menu');
         await shoot(page, 'voice-sound');
         await page.getByLabel(/^Volume/).fill('1');
         assert.equal(await page.getByLabel('Mute').isChecked(), false);
-        await page.waitForTimeout(800);
-        assert.ok((await loudest()) > 0.01, 'heard again');
+        await page.waitForFunction(() => globalThis.loudness.some(([at, rms]) => at > performance.now() - 500 && rms > 0.01));
         await page.getByLabel('Captions').uncheck();
         await page.locator('.caption').waitFor({ state: 'detached' });
         await page.getByLabel('Captions').check();
@@ -154,11 +156,11 @@ test('volume, mute, captions and stopping work while a persona speaks; a room ma
 });
 
 test('a conversation by voice: understood, answered aloud, "yeah" goes on, an interruption stops', { skip: humanThere ? false : 'asterisk-core-sounds-en-wav is not installed' }, async (t) => {
-    const pieces = [silence(4), softer(human('cannot-complete-as-dialed')), silence(14), await flite(server, 'Yeah.'), silence(9), await flite(server, 'Stop, please tell me about the sea.'), silence(60)];
-    const browser = await launch(microphoneFlags(recording(data, 'conversation', pieces)));
+    const browser = await launch(microphoneFlags(recording(data, 'conversation', [silence(2.5), softer(human('cannot-complete-as-dialed')), silence(120)])));
     t.after(() => browser.close());
+    const [yeah, sea] = [await flite(server, 'Yeah.'), await flite(server, 'Stop, please tell me about the sea.')];
     await withStory(async () => {
-        const page = await enter(browser, { who: 'Lyra' });
+        const page = await enter(browser, { who: 'Lyra', mouth: true });
         await microphone(page).click();
         await state(page).and(page.locator('[data-voice=listening]')).waitFor();
         await state(page).and(page.locator('[data-voice=hearing]')).waitFor();
@@ -173,26 +175,32 @@ test('a conversation by voice: understood, answered aloud, "yeah" goes on, an in
         await mine(page).getByText('Said by voice').first().waitFor({ state: 'attached' });
         /* Answered aloud. */
         await page.locator('.caption mark').waitFor({ timeout: 30000 });
-        assert.equal(await state(page).getAttribute('data-voice'), 'speaking');
+        await state(page).and(page.locator('[data-voice=speaking]')).waitFor();
         await shoot(page, 'voice-conversation');
         await accessible(page, 'conversation by voice');
-        /* "Yeah" only holds it up. */
-        await untilTold(page, 'speech.resume', 60000);
+        /* "Yeah" only holds it up: silent at once, and on again. */
+        void speakInto(page, yeah);
+        await untilTold(page, 'speech.pause');
+        await untilTold(page, 'speech.resume');
         const [pause] = await toldOf(page, 'speech.pause');
         const [resume] = await toldOf(page, 'speech.resume');
-        const silentAfter = (at) => page.evaluate((at) => Math.max(0, ...globalThis.loudness.filter(([when, rms]) => when > at && when < at + 400 && rms > 0.003).map(([when]) => when - at)), at);
-        if (pause.at < resume.at - 500) assert.ok((await silentAfter(pause.at)) < 100, `silent ${await silentAfter(pause.at)} ms after the pause`);
-        await page.waitForTimeout(1500);
-        assert.ok((await heardIn(page)).last > resume.at + 500, 'it goes on');
-        assert.equal((await toldOf(page, 'speech.stop')).length, 0);
+        const loudAfter = (at, until) => page.evaluate(([at, until]) => Math.max(0, ...globalThis.loudness.filter(([when, rms]) => when > at && when < until && rms > 0.003).map(([when]) => when - at)), [at, until]);
+        const hush = await loudAfter(pause.at, Math.min(pause.at + 400, resume.at));
+        t.diagnostic(`silence ${Math.round(hush)} ms after the pause was told, on again ${Math.round(resume.at - pause.at)} ms later`);
+        assert.ok(hush < 100, `sound until ${hush} ms after the pause`);
+        await page.waitForFunction((at) => globalThis.loudness.some(([when, rms]) => when > at && rms > 0.003), resume.at);
+        await page.waitForFunction(() => globalThis.told.filter(([, one]) => one.type === 'mic.final').length >= 2);
+        assert.equal((await toldOf(page, 'mic.final')).at(-1).seq, null, 'and no message');
+        assert.equal((await toldOf(page, 'speech.stop')).length, 0, 'a sign of listening is no interruption');
+        assert.equal(await mine(page).count(), 1);
         /* Real words stop it. */
-        await untilTold(page, 'speech.stop', 60000);
-        const stop = (await toldOf(page, 'speech.stop'))[0];
-        const last = (await toldOf(page, 'speech.pause')).filter((one) => one.at <= stop.at).at(-1) ?? stop;
+        await speakInto(page, sea);
+        await untilTold(page, 'speech.stop');
+        const [stop] = await toldOf(page, 'speech.stop');
+        const last = (await toldOf(page, 'speech.pause')).filter((one) => one.at <= stop.at).at(-1);
         await page.waitForTimeout(500);
-        t.diagnostic(`silence ${Math.round(await silentAfter(last.at))} ms after the pause was told`);
-        assert.ok((await silentAfter(last.at)) < 100);
-        await untilTold(page, 'message.heard', 30000);
+        assert.ok((await loudAfter(last.at, last.at + 400)) < 100);
+        await untilTold(page, 'message.heard');
         const [heard] = await toldOf(page, 'message.heard');
         const events = await allEvents(server, roomOf(page));
         const whole = events.find((event) => event.data?.id === heard.data.of);
@@ -219,9 +227,10 @@ test('silence stays silence', async (t) => {
 });
 
 test('held to talk: only what is said meanwhile is heard; Escape takes it back', async (t) => {
-    const browser = await launch(microphoneFlags(recording(data, 'held', [silence(0.7), await flite(server, 'Tell me about the sea.'), silence(60)])));
+    const browser = await launch(microphoneFlags(recording(data, 'held', [silence(60)])));
     t.after(() => browser.close());
-    const page = await enter(browser);
+    const page = await enter(browser, { mouth: true });
+    const asked = await flite(server, 'Tell me about the sea.');
     await page.evaluate(() => localStorage.setItem('eidolon.voice', JSON.stringify({ mode: 'push_to_talk' })));
     await page.reload();
     await composer(page).waitFor();
@@ -230,8 +239,11 @@ test('held to talk: only what is said meanwhile is heard; Escape takes it back',
     await hold.hover();
     await page.mouse.down();
     await page.getByText('Hearing you').waitFor();
+    const said = speakInto(page, asked);
+    await page.waitForTimeout(500);
     await shoot(page, 'voice-held');
-    await page.waitForTimeout(3200);
+    await said;
+    await page.waitForTimeout(300);
     await page.mouse.up();
     await mine(page).getByText(/about the sea/i).waitFor({ timeout: 45000 });
     await page.getByRole('heading', { level: 1 }).click();

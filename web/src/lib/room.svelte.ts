@@ -71,9 +71,6 @@ export interface MessageSlot {
     turn: Turn | null;
 }
 
-/* Whether its personas speak aloud is a setting of a room. */
-export type VoicedRoom = Room & { voice?: 'auto' | 'off' };
-
 /* One place in the conversation: a message (with its versions), a line, or a turn that left no message. */
 export type Slot =
     | MessageSlot
@@ -88,7 +85,7 @@ const STATE_LINES: Record<RoomState, string> = {
 };
 
 export class RoomView implements Listener {
-    room = $state<VoicedRoom>()!;
+    room = $state<Room>()!;
     messages = $state<Map<number, Message>>(new Map());
     lines = $state<Line[]>([]);
     turns = $state<Record<string, Turn>>({});
@@ -487,8 +484,8 @@ export class RoomView implements Listener {
     }
 
     /* Whether personas speak aloud here when somebody listens. */
-    async setVoice(voice: 'auto' | 'off'): Promise<void> {
-        const room = await send<VoicedRoom>('PATCH', this.path(''), { voice });
+    async setVoice(voice: NonNullable<Room['voice']>): Promise<void> {
+        const room = await send<Room>('PATCH', this.path(''), { voice });
         this.room.voice = room.voice;
     }
 

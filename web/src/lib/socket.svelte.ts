@@ -5,7 +5,7 @@
 // says whether it is wanted, whoever listens hands over what the microphone heard.
 import { freshId, get, ApiError } from './api';
 import { keep, recallJson } from './storage';
-import type { ErrorBody, Media, RoomEvent } from './generated/types';
+import type { ErrorBody, Media, RoomEvent, SocketInterrupt, SocketMic, SocketMicCommit, SocketMicDiscard, SocketMicFinal, SocketMicPartial, SocketMicState, SocketMicText, SocketPlayed, SocketSpeechGate } from './generated/types';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8_000;
@@ -43,11 +43,9 @@ type Incoming =
     | { type: 'error'; error: ErrorBody['error']; id?: string | null; room?: string | null };
 
 /* What the server says to the owner of a microphone, or to whoever plays. */
-export type VoiceMessage =
-    | { type: 'mic'; room: string; state: 'off' | 'listening' | 'hearing' | 'transcribing' | 'waiting_for_wake'; vad?: string; at_ms?: number }
-    | { type: 'mic.partial'; room: string; text: string }
-    | { type: 'mic.final'; room: string; text: string; seq: number | null; confidence?: number; reason: string }
-    | { type: 'speech.pause' | 'speech.resume' | 'speech.stop'; room: string; turn: string };
+export type VoiceMessage = SocketMicState | SocketMicPartial | SocketMicFinal | SocketSpeechGate;
+/* And what they say to it. */
+export type VoiceCommand = SocketMic | SocketMicCommit | SocketMicDiscard | SocketMicText | SocketPlayed | SocketInterrupt;
 
 export type ConnectionState = 'connecting' | 'open' | 'waiting' | 'offline';
 
@@ -151,7 +149,7 @@ export class Connection {
         this.onOpen();
     }
 
-    voice(message: object): boolean {
+    voice(message: VoiceCommand): boolean {
         return this.transmit(message);
     }
 

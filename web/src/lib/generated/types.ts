@@ -1840,6 +1840,56 @@ export interface SocketMicText {
     confidence?: number | null;
 }
 
+/** From /ws, to the microphone's owner alone: what it does now. */
+export interface SocketMicState {
+    /** mic */
+    type: 'mic';
+    /** The room. */
+    room: string;
+    /** What it does. */
+    state: 'off' | 'listening' | 'hearing' | 'transcribing' | 'waiting_for_wake';
+    /** What finds speech. */
+    vad: 'silero' | 'energy';
+    /** When, on the microphone's own clock. */
+    at_ms: number;
+}
+
+/** From /ws, to the microphone's owner alone: the words so far. */
+export interface SocketMicPartial {
+    /** mic.partial */
+    type: 'mic.partial';
+    /** The room. */
+    room: string;
+    /** All of the utterance so far. */
+    text: string;
+}
+
+/** From /ws, to the microphone's owner alone: what was said. */
+export interface SocketMicFinal {
+    /** mic.final */
+    type: 'mic.final';
+    /** The room. */
+    room: string;
+    /** What was understood; may be empty. */
+    text: string;
+    /** The message's number; null: it became none. */
+    seq: number | null;
+    /** How sure, where the recogniser tells it. */
+    confidence: number | null;
+    /** Why it is a message, or none. */
+    reason: 'said' | 'empty' | 'backchannel' | 'unsure' | 'not_woken';
+}
+
+/** From /ws, to this client alone: fall silent and keep the place; go on; drop the rest. */
+export interface SocketSpeechGate {
+    /** Which. */
+    type: 'speech.pause' | 'speech.resume' | 'speech.stop';
+    /** The room. */
+    room: string;
+    /** The turn that speaks. */
+    turn: string;
+}
+
 /** To /ws: follow a room no longer. */
 export interface SocketLeave {
     /** leave */

@@ -8,6 +8,7 @@ interface Recognition {
     onerror: ((event: { error: string }) => void) | null;
     onend: (() => void) | null;
     start(): void;
+    stop(): void;
     abort(): void;
 }
 
@@ -41,7 +42,7 @@ export class BrowserEar {
 
     start(): void {
         const Made = maker();
-        if (!Made) return;
+        if (!Made || this.recognition) return;
         const recognition = new Made();
         this.recognition = recognition;
         recognition.continuous = true;
@@ -62,9 +63,11 @@ export class BrowserEar {
         recognition.start();
     }
 
-    stop(): void {
+    /* It tells what it has heard so far as its last words; with `drop` nobody wants them. */
+    stop(drop = true): void {
         const recognition = this.recognition;
         this.recognition = null;
-        recognition?.abort();
+        if (drop) recognition?.abort();
+        else recognition?.stop();
     }
 }

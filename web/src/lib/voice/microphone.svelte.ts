@@ -6,6 +6,7 @@
 // held to talk, not held.
 import { freshId } from '../api';
 import { connection, type VoiceMessage } from '../socket.svelte';
+import type { SocketMicFinal, SocketMicState } from '../generated/types';
 import { BrowserEar, hasBrowserEar } from './browser-ear';
 import { Capture, devices, type Device } from './capture';
 import { microphoneFrame } from './frames';
@@ -18,7 +19,13 @@ const RATE = 16000;
 const LOUD = 0.02;
 const LEVEL_FALLS = 0.8;
 
-export type MicState = 'off' | 'opening' | 'listening' | 'hearing' | 'transcribing' | 'waiting_for_wake';
+const NOTES: Partial<Record<SocketMicFinal['reason'], string>> = {
+    empty: 'No words were understood.',
+    unsure: 'Not understood well enough to interrupt; say it again.',
+    not_woken: 'Heard, but without the wake phrase.',
+};
+
+export type MicState = SocketMicState['state'] | 'opening';
 
 class Microphone {
     state = $state<MicState>('off');
@@ -32,6 +39,8 @@ class Microphone {
     note = $state('');
     held = $state(false);
     vad = $state('');
+    /* False where the device hears the loudspeaker too: its echo is not taken out. */
+    cancelsEcho = $state(true);
     list = $state<Device[]>([]);
 
     private capture: Capture | null = null;
@@ -115,7 +124,8 @@ class Microphone {
         this.obstacle = null;
         this.note = '';
         try {
-            if (!this.byBrowser) this.capture = await Capture.open(prefs.now.device, { frame: (samples, level) => this.frame(samples, level), gone: () => this.unplugged() });
+            if (!this.byBrowser) this.capture = await Capture.open(prefs.now.device, prefs.now.cleaning, { frame: (samples, level) => this.frame(samples, level), gone: () => this.unplugged() });
+            this.cancelsEcho = this.capture?.cancelsEcho ?? true;
         } catch (cause) {
             this.state = 'off';
             this.obstacle = obstacleOf(cause);
@@ -154,6 +164,7 @@ class Microphone {
     }
 
     private announce(): void {
+        if (!this.room) return;
         const { mode, recogniser, wake, wakePhrase, language } = prefs.now;
         this.opened = freshId();
         connection.voice({
@@ -185,7 +196,7 @@ class Microphone {
     private listenInBrowser(): void {
         this.ear = new BrowserEar(prefs.now.language, {
             text: (text, final, confidence) => {
-                if (!text || (this.pushToTalk && !this.held && !final)) return;
+                if (!text || !this.room || (this.pushToTalk && !this.held && !final)) return;
                 this.partial = final ? '' : text;
                 connection.voice({ type: 'mic.text', room: this.room, text, final, ...(confidence > 0 && { confidence }) });
                 speaker.lastAsked = performance.now();
@@ -214,13 +225,13 @@ class Microphone {
             /* Only ever an answer to our own closing. */
             if (message.state === 'off') return;
             this.state = message.state;
-            this.vad = message.vad ?? this.vad;
+            this.vad = message.vad;
             speaker.duck(message.state === 'hearing');
             if (message.state === 'hearing') this.note = '';
         } else if (message.type === 'mic.partial') this.partial = message.text;
         else if (message.type === 'mic.final') {
             this.partial = '';
-            this.note = { empty: 'No words were understood.', unsure: 'Not understood well enough to interrupt; say it again.', not_woken: 'Heard, but without the wake phrase.', backchannel: '', said: '' }[message.reason] ?? '';
+            this.note = NOTES[message.reason] ?? '';
         }
     }
 
@@ -239,8 +250,9 @@ class Microphone {
         if (!this.held) return;
         this.held = false;
         this.level = 0;
-        this.ear?.stop();
-        connection.voice({ type: send ? 'mic.commit' : 'mic.discard', room: this.room });
+        /* The browser's recogniser tells its last words itself. */
+        this.ear?.stop(!send);
+        if (this.room && !(send && this.ear)) connection.voice({ type: send ? 'mic.commit' : 'mic.discard', room: this.room });
         if (!send) this.partial = '';
     }
 }

@@ -1,10 +1,8 @@
 // From visemes to a mouth that can be drawn: how far it is open, how wide, how round. Visemes are the fifteen of Oculus
 // with weights at times; between two keys of one viseme its weight goes straight from one to the other (docs/VOICE.md).
-export interface VisemeKey {
-    at_ms: number;
-    viseme: string;
-    weight: number;
-}
+import type { EventData } from '../generated/types';
+
+export type VisemeKey = EventData['visemes']['frames'][number];
 
 export interface MouthShape {
     /* 0 closed .. 1 wide open */

@@ -1,8 +1,15 @@
 // What this browser remembers about voice. Of the server's side (providers, voices) nothing is kept here.
 import { keep, recallJson } from '../storage';
+import type { SocketMic } from '../generated/types';
 
-export type MicMode = 'hands_free' | 'push_to_talk';
-export type Recogniser = 'server' | 'browser';
+export type MicMode = NonNullable<SocketMic['mode']>;
+export type Recogniser = NonNullable<SocketMic['recogniser']>;
+/* What the browser does to the microphone's sound before anybody hears it. */
+export interface Cleaning {
+    echo: boolean;
+    noise: boolean;
+    gain: boolean;
+}
 
 const START = {
     /* Whether personas are heard here. */
@@ -12,6 +19,7 @@ const START = {
     captions: true,
     mode: 'hands_free' as MicMode,
     device: '',
+    cleaning: { echo: true, noise: true, gain: true } as Cleaning,
     recogniser: 'server' as Recogniser,
     /* Only what follows the wake phrase is meant for the persona. */
     wake: false,

@@ -6,7 +6,7 @@
 // timings); one that never was, or whose sound is gone, the server speaks again.
 import { get, request, send } from '../api';
 import { connection, type VoiceMessage } from '../socket.svelte';
-import type { RoomEvent } from '../generated/types';
+import type { EventData, RoomEvent, SpeechBegun } from '../generated/types';
 import { Mouth, type MouthShape, type VisemeKey } from './mouth';
 import { Player, type Place } from './player';
 import { prefs } from './prefs.svelte';
@@ -52,12 +52,7 @@ export interface Hearing {
 }
 
 /* A sentence that the log kept. */
-export interface Kept {
-    index: number;
-    text: string;
-    media: string;
-    visemes: string;
-}
+export type Kept = Pick<EventData['speech'], 'index' | 'text' | 'media' | 'visemes'>;
 
 export class Speaker {
     /* Why nothing is heard, if so: switched off, the browser wants a click, another tab plays. */
@@ -305,7 +300,7 @@ export class Speaker {
         this.fetching = message;
         try {
             if (!kept.length || !(await this.fromLog(room, message, author, kept))) {
-                const { turn } = await send<{ turn: string }>('POST', `/api/rooms/${encodeURIComponent(room)}/messages/${encodeURIComponent(message)}/speech`);
+                const { turn } = await send<SpeechBegun>('POST', `/api/rooms/${encodeURIComponent(room)}/messages/${encodeURIComponent(message)}/speech`);
                 Object.assign(this.of(turn, room, turn), { message, author });
             }
         } finally {

@@ -2,11 +2,9 @@
 // is spoken in words of its own (numbers written out, Markdown gone): what is not found again is passed over. Marks are
 // CSS highlights: they touch no element, so that a screen reader and a selection notice nothing of them. Browsers
 // without them show the caption line only.
-export interface Word {
-    text: string;
-    from_ms: number;
-    to_ms: number;
-}
+import type { EventData } from '../generated/types';
+
+export type Word = EventData['caption']['words'][number];
 
 const LOOK_AHEAD = 120;
 const letters = (text: string): string => text.toLowerCase().replace(/[’]/g, "'");
