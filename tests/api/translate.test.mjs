@@ -173,8 +173,8 @@ test('cancelling a turn that waits for its translation ends it', async () => {
 
 test('said by voice: in the persona\'s language it needs none, in another one it is translated from that', async () => {
     const room = await open();
-    const person = await listen(server, room, false);
     for (const [language, text] of [['de', 'Guten Abend.'], ['fr', 'Bonsoir.']]) {
+        const person = await listen(server, room, false);
         await openMic(person, room, { recogniser: 'browser', language });
         person.send({ type: 'mic.text', room, text, final: true, confidence: 0.9 });
         const message = await until(async () => of(await allEvents(server, room), 'message').find((e) => e.data.text === text));
@@ -183,11 +183,10 @@ test('said by voice: in the persona\'s language it needs none, in another one it
         const mine = of(events, 'translation').filter((e) => e.data.of === message.data.id);
         assert.equal(mine.length, language === 'de' ? 0 : 1);
         if (mine.length) assert.deepEqual(mine[0].data, { of: message.data.id, text: '<German> Bonsoir.', from: 'fr', to: 'de' });
-        person.send({ type: 'mic', room, on: false });
+        await person.close();
     }
     const answers = of(await allEvents(server, room), 'message').filter((e) => e.author.type === 'persona').map((e) => e.data.text);
     assert.deepEqual(answers, ['Ich höre: Guten Abend.', 'Ich höre: <German> Bonsoir.']);
-    await person.close();
 });
 
 test('after a restart translations are shown as before; what runs when the server stops ends in the log', async () => {
