@@ -269,6 +269,36 @@ static void what_goes_takes_its_translation_along(void **state)
     house_remove(&h);
 }
 
+/* However the end of its translation and the order to forget it cross: nothing of it is in the log. */
+static void nothing_comes_after_forgetting(void **state)
+{
+    (void)state;
+    enum { TIMES = 60, STEP_US = 60 };
+    struct house h = {0};
+    struct peer peer;
+    struct reader r;
+    struct id secrets[TIMES];
+    peer_start(&peer, translator);
+    open_two(&h, &peer);
+    struct id room = room_of(&h, TO_GERMAN);
+    reader_open(&r, &h, room, 0);
+    for (int i = 0; i < TIMES; i++) {
+        secrets[i] = say_it(&h, room, "A secret.", NULL);
+        usleep((unsigned)i * STEP_US);
+        change(&h, ROOM_FORGET, room, secrets[i], "");
+        reader_wait(&r, "turn.ended", (size_t)i + 1);
+    }
+    reader_close(&r);
+    reader_open(&r, &h, room, 0);
+    reader_wait(&r, "turn.ended", TIMES);
+    for (int i = 0; i < TIMES; i++)
+        assert_int_equal(count_of(&r, "translation", id_text(secrets[i]).c), 0);
+    reader_close(&r);
+    house_close(&h);
+    peer_stop(&peer);
+    house_remove(&h);
+}
+
 static void a_room_remembers_its_translations(void **state)
 {
     (void)state;
@@ -352,6 +382,7 @@ int main(void)
         cmocka_unit_test(failures_keep_the_original),
         cmocka_unit_test(nobody_plays_a_translator),
         cmocka_unit_test(what_goes_takes_its_translation_along),
+        cmocka_unit_test(nothing_comes_after_forgetting),
         cmocka_unit_test(a_room_remembers_its_translations),
         cmocka_unit_test(the_setting_is_checked),
     };
