@@ -111,6 +111,8 @@ struct messages {
 };
 
 /* Items of response.input: described, or named by item_reference. */
+static enum err read_input(struct rt_response *r, struct arena *a, struct messages *out,
+                           struct error *e) LOOP;
 static enum err read_input(struct rt_response *r, struct arena *a, struct messages *out, struct error *e)
 {
     struct json *list = NULL;

@@ -34,12 +34,38 @@ static void place(const struct rt_item *item, uint32_t at_ms, uint32_t *index, u
     }
 }
 
+uint32_t rt_sentence_from(const struct rt_response *r, unsigned index)
+{
+    const struct rt_item *item = r->message;
+    for (size_t i = 0; item && i < item->sentence_count; i++)
+        if (item->sentences[i].index == index)
+            return item->sentences[i].from_ms;
+    return rt_voice_ms(r);
+}
+
+/* A shape is told where it is at its strongest, among keys of all shapes. */
+void rt_shapes(struct rt_response *r, const struct viseme_key *keys, size_t count, uint32_t offset_ms)
+{
+    for (size_t i = 1; i + 1 < count; i++) {
+        size_t before = i, after = i;
+        while (before-- > 0 && keys[before].viseme != keys[i].viseme)
+            ;
+        while (++after < count && keys[after].viseme != keys[i].viseme)
+            ;
+        double was = before < count ? keys[before].weight : 0, will = after < count ? keys[after].weight : 0;
+        if (keys[i].weight > was && keys[i].weight >= will)
+            rt_response_viseme(r, offset_ms + keys[i].at_ms, str_c(viseme_names[keys[i].viseme]),
+                               keys[i].viseme);
+    }
+}
+
 void rt_visemes(struct rt_response *r, const struct json *frames, uint32_t offset_ms)
 {
-    const struct json *last[VISEME_COUNT] = {NULL};
-    double weight[VISEME_COUNT] = {0}, before[VISEME_COUNT] = {0};
-    if (!frames || frames->type != JSON_ARRAY)
+    struct arena a = ARENA_INIT;
+    size_t n = 0;
+    if (!frames || frames->type != JSON_ARRAY || !frames->count)
         return;
+    struct viseme_key *keys = arena_array(&a, struct viseme_key, frames->count);
     json_each (key, frames) {
         struct str name = json_get_str(key, "viseme", STR_NONE);
         unsigned v = 0;
@@ -47,13 +73,12 @@ void rt_visemes(struct rt_response *r, const struct json *frames, uint32_t offse
             v++;
         if (v == VISEME_COUNT)
             continue;
-        double now = json_get_double(key, "weight", 0);
-        if (last[v] && weight[v] > before[v] && now <= weight[v])
-            rt_response_viseme(r, offset_ms + (uint32_t)json_get_i64(last[v], "at_ms", 0), name, v);
-        before[v] = weight[v];
-        weight[v] = now;
-        last[v] = key;
+        keys[n].at_ms = (uint32_t)json_get_i64(key, "at_ms", 0);
+        keys[n].viseme = v;
+        keys[n++].weight = json_get_double(key, "weight", 0);
     }
+    rt_shapes(r, keys, n, offset_ms);
+    arena_release(&a);
 }
 
 /* ---- into the log ---- */

@@ -123,7 +123,8 @@ static void on_event(struct realtime *s, const struct sub_frame *frame, const st
     else if (kind == EVENT_TOOL_CALL && json_get(data, "call"))
         rt_response_call(r, json_get(data, "call"));
     else if (kind == EVENT_VISEMES && r->audio)
-        rt_visemes(r, json_get(data, "frames"), rt_voice_ms(r));
+        rt_visemes(r, json_get(data, "frames"),
+                   rt_sentence_from(r, (unsigned)json_get_i64(data, "index", 0)));
     else if (kind == EVENT_SPEECH_ENDED && r->audio)
         on_speech_ended(r, data);
     else if (kind == EVENT_TURN_ENDED)

@@ -43,19 +43,8 @@ static void on_visemes(void *arg, const struct viseme_key *keys, size_t count)
 {
     on_loop();
     struct rt_response *r = arg;
-    uint32_t offset = rt_voice_ms(r);
-    for (size_t i = 1; i + 1 < count; i++) {
-        /* A peak of its own shape, among keys of all shapes. */
-        size_t before = i, after = i;
-        while (before-- > 0 && keys[before].viseme != keys[i].viseme)
-            ;
-        while (++after < count && keys[after].viseme != keys[i].viseme)
-            ;
-        double was = before < count ? keys[before].weight : 0, will = after < count ? keys[after].weight : 0;
-        if (keys[i].weight > was && keys[i].weight >= will)
-            rt_response_viseme(r, offset + keys[i].at_ms, str_c(viseme_names[keys[i].viseme]),
-                               keys[i].viseme);
-    }
+    struct own_voice *o = r->speak;
+    rt_shapes(r, keys, count, rt_sentence_from(r, o->index));
 }
 
 static void on_sound(void *arg, const int16_t *samples, size_t count)

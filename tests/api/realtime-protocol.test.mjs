@@ -322,3 +322,49 @@ test('with semantic_vad a sign of listening is no interruption, and words are on
         removeFolder(house.data);
     }
 });
+
+test('mouth shapes lie on the clock of the sound, also behind the first sentence and in G.711', async () => {
+    const ulaw = (byte) => {
+        const b = ~byte & 255;
+        const size = (((b & 15) << 3) + 132) << ((b & 112) >> 4);
+        return b & 128 ? 132 - size : size - 132;
+    };
+    for (const [model, format, rate, read] of [
+        ['told', { type: 'audio/pcm', rate: 24000 }, 24, (all) => (i) => all.readInt16LE(2 * i)],
+        ['told', { type: 'audio/pcmu' }, 8, (all) => (i) => ulaw(all[i])],
+        ['engine/teller', { type: 'audio/pcm', rate: 24000 }, 24, (all) => (i) => all.readInt16LE(2 * i)]
+    ]) {
+        const rt = await Realtime.open(server, model, { audio: { output: { format, speed: 1.2 } } });
+        rt.send(text('Say it.'));
+        rt.send({ type: 'response.create' });
+        const answer = await teller.next();
+        answer.say('Pam, Bob and Mab pumped. Poppy bumped a map. Mum and pop made a big bump. Bob may mop.');
+        answer.end();
+        await rt.wait('response.done');
+        const all = Buffer.concat(rt.all('response.output_audio.delta').map((e) => Buffer.from(e.delta, 'base64')));
+        const at = read(all);
+        const count = rate === 24 ? all.length / 2 : all.length;
+        const loud = (list, shift = 0) => {
+            const levels = list.map((e) => {
+                let [sum, n] = [0, 0];
+                for (let i = Math.max(0, Math.round((e.audio_offset_ms + shift - 15) * rate)); i < Math.min(count, (e.audio_offset_ms + shift + 15) * rate); i++, n++) sum += at(i) ** 2;
+                return n ? Math.sqrt(sum / n) : 0;
+            });
+            return levels.reduce((a, b) => a + b, 0) / levels.length;
+        };
+        const shapes = rt.all('response.animation_viseme.delta');
+        const closed = shapes.filter((e) => e.viseme === 'PP');
+        const open = shapes.filter((e) => ['aa', 'E', 'I', 'O', 'U'].includes(e.viseme));
+        assert.ok(closed.length > 15 && open.length > 12, `${closed.length}, ${open.length}`);
+        assert.ok(loud(closed) < 0.7 * loud(open), `${model}: closed at ${loud(closed)}, open at ${loud(open)}`);
+        for (const shift of [-90, 90]) assert.ok(loud(closed) < loud(closed, shift), `${model}: quieter there than ${shift} ms off`);
+        shapes.forEach((e, i) => assert.ok(i === 0 || e.audio_offset_ms >= shapes[i - 1].audio_offset_ms, 'in order'));
+        let sent = 0;
+        for (const e of rt.events) {
+            if (e.type === 'response.output_audio.delta') sent += Buffer.from(e.delta, 'base64').length / (rate === 24 ? 48 : 8);
+            if (e.type === 'response.animation_viseme.delta') assert.ok(e.audio_offset_ms >= sent - 1, 'before its sound');
+        }
+        assert.ok(rt.events.findIndex((e) => e.type === 'response.animation_viseme.done') > rt.events.findLastIndex((e) => e.type === 'response.animation_viseme.delta'));
+        await rt.close();
+    }
+});
