@@ -179,7 +179,8 @@ static bool read_head(struct ws_client *c, struct str head)
     struct str line, name;
     uint64_t status;
     if (!str_cut(&head, '\n', &line) || line.n < 12 || !str_starts(line, STR("HTTP/1.")) ||
-        line.p[8] != ' ' || !str_to_u64(str_sub(line, 9, 3), &status))
+        line.p[8] != ' ' || !str_to_u64(str_sub(line, 9, 3), &status) ||
+        (line.n > 12 && line.p[12] != ' ' && line.p[12] != '\r'))
         return false;
     c->status = (int)status;
     c->header_count = 0;
