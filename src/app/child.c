@@ -7,6 +7,7 @@
 #include "persona/card_child.h"
 #include "voice/ear.h"
 #include "voice/ear_live.h"
+#include "voice/sherpa.h"
 #include "voice/vad_live.h"
 
 #include <stdio.h>
@@ -35,6 +36,7 @@ static const struct job_of_child jobs[] = {
     {.name = "ear", .alone = ear_child_main},
     {.name = "hear", .alone = ear_live_child_main},
     {.name = "vad", .alone = vad_child_main},
+    {.name = "sherpa", .alone = sherpa_child_main},
 };
 
 int child_run(const char *name)

@@ -11,6 +11,7 @@
 #include "net/ws_client.h"
 #include "persona/house.h"
 #include "voice/cache.h"
+#include "voice/sherpa.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -110,6 +111,13 @@ static void join_cards(struct parts *p)
     };
 }
 
+static void set_speech_models(const char *folder)
+{
+    CLEANUP_BUF struct buf models = BUF_INIT;
+    buf_printf(&models, "%s/models", folder);
+    sherpa_set_models(buf_str(&models));
+}
+
 static enum err open_organs(struct parts *p, const char *folder, struct error *e)
 {
     const struct config *config = options_config(p->options);
@@ -128,6 +136,7 @@ static enum err open_organs(struct parts *p, const char *folder, struct error *e
     p->spoken = speech_cache_new(folder, options_config(p->options)->voice.cache_size);
     voices_set_cache(p->voices, p->spoken);
     voices_configure(p->voices, options_config(p->options));
+    set_speech_models(folder);
     p->ear = ear_new(p->loops);
     p->ears = ears_new(p->loops, &(struct asr_house){.ear = p->ear}, config);
     p->listening = listening_new(p->loops, p->ears);
@@ -358,6 +367,7 @@ static void leave_voices(void *arg)
     voices_stop(p->voices);
     listening_stop(p->listening);
     ears_stop(p->ears);
+    sherpa_stop();
     ear_stop(p->ear);
     media_hub_stop(p->media);
 }
@@ -448,6 +458,7 @@ void parts_close(struct parts *p)
         listening_free(p->listening);
     if (p->ears)
         ears_free(p->ears);
+    sherpa_free();
     speech_cache_free(p->spoken);
     if (p->ear)
         ear_free(p->ear);

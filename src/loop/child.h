@@ -71,7 +71,14 @@ void child_close(struct child *child) LOOP;
 enum child_confine_flags {
     CHILD_NO_FILES = 1 << 0,   /* nothing can be opened, made or removed any more */
     CHILD_KEEP_FILES = 1 << 1, /* descriptors above 3 that are open already stay so */
+    CHILD_READ_FILES = 1 << 2, /* files can be opened for reading, and nothing be made or changed */
 };
+/*
+ * From here on only what lies in these folders can be read, and nothing be written (Landlock). Before
+ * child_confine(). False where the kernel has no Landlock, or the folder is not there: nothing has changed
+ * then, and CHILD_READ_FILES is what is left.
+ */
+bool child_read_beneath(const char *const *folders, size_t count);
 /*
  * Gives up what the child does not need, for good: no sockets, no exec, no new processes, no tracing, no new
  * privileges; memory up to `memory_max` bytes of address space (0: no limit; ignored under sanitizers, which

@@ -97,6 +97,28 @@ static int deny(scmp_filter_ctx filter, const int *calls, size_t n)
     return rc;
 }
 
+/* As denied_files, but for opening to read: open and openat are judged by their flags, openat2 hides them. */
+static int deny_writing(scmp_filter_ctx filter)
+{
+    static const int changes[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof denied_files / sizeof *denied_files && rc >= 0; i++) {
+        int call = denied_files[i];
+        if (call < 0 || call == SCMP_SYS(open) || call == SCMP_SYS(openat))
+            continue;
+        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0);
+    }
+    for (size_t i = 0; i < sizeof changes / sizeof *changes && rc >= 0; i++) {
+        scmp_datum_t bit = (scmp_datum_t)changes[i];
+        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
+                              SCMP_A2(SCMP_CMP_MASKED_EQ, bit, bit));
+        if (rc >= 0 && SCMP_SYS(open) >= 0)
+            rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
+                                  SCMP_A1(SCMP_CMP_MASKED_EQ, bit, bit));
+    }
+    return rc;
+}
+
 static int load_filter(unsigned flags)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -105,6 +127,8 @@ static int load_filter(unsigned flags)
     int rc = deny(filter, denied, sizeof denied / sizeof *denied);
     if (rc >= 0 && flags & CHILD_NO_FILES)
         rc = deny(filter, denied_files, sizeof denied_files / sizeof *denied_files);
+    else if (rc >= 0 && flags & CHILD_READ_FILES)
+        rc = deny_writing(filter);
     /* Threads yes, processes no. clone3 hides its flags from the filter: as if the kernel were too old for
      * it, and the C library takes clone. */
     if (rc >= 0)

@@ -82,6 +82,6 @@ uint64_t asr_id_new(void); /* the next id of this process; any thread */
 
 /* asr_drivers.c */
 const struct asr_driver *asr_driver(struct str name); /* NULL when unknown */
-extern const struct asr_driver asr_sphinx, asr_openai;
+extern const struct asr_driver asr_sphinx, asr_openai, asr_sherpa;
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-static const struct asr_driver *const drivers[] = {&asr_sphinx, &asr_openai};
+static const struct asr_driver *const drivers[] = {&asr_sphinx, &asr_openai, &asr_sherpa};
 
 const struct asr_driver *asr_driver(struct str name)
 {

@@ -2,7 +2,7 @@
 #include "voice/tts.h"
 
 static const struct tts_driver *const drivers[] = {
-    &tts_flite, &tts_openai, &tts_elevenlabs, &tts_fish, &tts_xtts, &tts_piper, &tts_espeak,
+    &tts_flite, &tts_openai, &tts_elevenlabs, &tts_fish, &tts_xtts, &tts_piper, &tts_espeak, &tts_sherpa,
 };
 
 const struct tts_driver *const *tts_drivers(size_t *count)

@@ -117,6 +117,7 @@ struct tts_driver {
 /* drivers.c */
 const struct tts_driver *tts_driver(struct str name); /* NULL when unknown */
 const struct tts_driver *const *tts_drivers(size_t *count);
-extern const struct tts_driver tts_flite, tts_openai, tts_elevenlabs, tts_fish, tts_xtts, tts_piper, tts_espeak;
+extern const struct tts_driver tts_flite, tts_openai, tts_elevenlabs, tts_fish, tts_xtts, tts_piper,
+    tts_espeak, tts_sherpa;
 
 #endif
