@@ -133,7 +133,7 @@ test('a model is connected from the page; a slow answer can be stopped, a failin
     await page.getByLabel('Name', { exact: true }).fill('test');
     await page.getByLabel('Model', { exact: true }).fill('small');
     await page.getByLabel('Address').fill(model.url);
-    await page.getByLabel('Key').fill('sk-secret-of-the-test');
+    await page.getByLabel('Key', { exact: true }).fill('sk-secret-of-the-test');
     await shoot(page, 'settings');
     await page.getByRole('button', { name: 'Save and test' }).click();
     await page.getByText(/It answered in/).waitFor();
