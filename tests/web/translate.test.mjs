@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { addEngine } from '../api/lib/talk.mjs';
 import { startTranslator } from '../api/lib/translator.mjs';
-import { makeFolder, removeFolder, request, startServer } from '../lib/server.mjs';
+import { allEvents, makeFolder, removeFolder, request, startServer } from '../lib/server.mjs';
 import { PHONE, accessible, closePage, composer, launch, mine, openPage, quiet, say, shoot, theirs } from './browser.mjs';
 
 const HELLO = 'I walked home along the river tonight. Do you know that light, just before the lamps come on?';
@@ -76,5 +76,32 @@ test('set in the menu, shown under the originals, and off again', async () => {
     await page.getByRole('button', { name: 'Do not translate' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     assert.equal((await request(server, 'GET', `/api/rooms/${room}`)).body.translate, null);
+    await closePage(page);
+});
+
+test('what was said long ago is paged in with its translation, as it reads now', async () => {
+    const long = (await request(server, 'POST', '/api/rooms', { personas: ['greta'], title: 'Long ago', translate: { to: 'de', mine: 'en', engine: 'translator' } })).body.id;
+    await request(server, 'POST', `/api/rooms/${long}/pause`, {});
+    const translated = async () => (await allEvents(server, long)).filter((event) => event.kind === 'translation').length;
+    const ids = [];
+    for (let i = 1; i <= 70; i++) {
+        ids.push((await request(server, 'POST', `/api/rooms/${long}/messages`, { text: `Line ${i}.` })).body.data.id);
+        while (i % 5 === 0 && (await translated()) < i) await new Promise((r) => setTimeout(r, 20));
+    }
+    await request(server, 'PATCH', `/api/rooms/${long}/messages/${ids[2]}`, { text: 'Another third.' });
+    while ((await translated()) < 71) await new Promise((r) => setTimeout(r, 20));
+    const page = await openPage(browser, server);
+    await page.goto(`/rooms/${long}`);
+    await mine(page).getByText('<German> Line 70.', { exact: true }).waitFor();
+    assert.equal(await page.getByText('<German> Line 4.', { exact: true }).count(), 0);
+    const box = page.getByRole('log');
+    for (let i = 0; i < 60 && (await mine(page).getByText('Line 1.', { exact: true }).count()) === 0; i++) {
+        await box.evaluate((element) => element.scrollBy(0, -600));
+        await page.waitForTimeout(60);
+    }
+    await mine(page).getByText('<German> Line 1.', { exact: true }).waitFor();
+    await mine(page).getByText('<German> Another third.', { exact: true }).waitFor();
+    assert.equal(await page.getByText('<German> Line 3.', { exact: true }).count(), 0);
+    assert.equal(await page.getByRole('group', { name: 'In German' }).count(), 70);
     await closePage(page);
 });
