@@ -226,6 +226,7 @@ struct realtime {
     struct rt_ear *ear;
     struct room_spoken spoken; /* of the newest turn that came by voice; without its texts */
     bool spoken_new;
+    bool prompted;           /* by idle_timeout_ms; nobody has said anything since */
     uint64_t plays_until_us; /* the client plays the last answer until then, by the clock */
 };
 

@@ -76,6 +76,12 @@ static void write_usage(struct jw *w, const struct rt_response *r)
     jw_kv_u64(w, "audio_tokens", 0);
     jw_kv_u64(w, "image_tokens", 0);
     jw_kv_u64(w, "cached_tokens", r->usage.cached_tokens);
+    jw_key(w, STR("cached_tokens_details"));
+    jw_object(w);
+    jw_kv_u64(w, "text_tokens", r->usage.cached_tokens);
+    jw_kv_u64(w, "audio_tokens", 0);
+    jw_kv_u64(w, "image_tokens", 0);
+    jw_end_object(w);
     jw_end_object(w);
     jw_key(w, STR("output_token_details"));
     jw_object(w);

@@ -237,7 +237,8 @@ void handle_realtime_secret(struct call *call)
     struct secret *secret = heap_alloc(sizeof *secret);
     secret_text(value);
     SHA256((const unsigned char *)value, sizeof value - 1, secret->hash);
-    secret->expires_ms = clock_wall_ms() + life * 1000;
+    /* In whole seconds, as it is told. */
+    secret->expires_ms = (clock_wall_ms() / 1000 + life) * 1000;
     secret->who = call->who;
     secret->model = heap_str(json_get_str(session, "model", STR_NONE));
     secret->session = heap_str(session ? session->raw : STR_NONE);

@@ -178,6 +178,7 @@ static enum err check_new(const struct realtime *s, const struct rt_item *item, 
 void rt_item_enter(struct realtime *s, struct rt_item *after, struct rt_item *item)
 {
     insert(s, after, item);
+    s->prompted = false;
     s->reordered |= out_of_order(item);
     rt_item_tell(s, "conversation.item.added", item);
     rt_item_tell(s, "conversation.item.done", item);

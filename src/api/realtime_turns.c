@@ -35,6 +35,7 @@ static void begin_speech(struct rt_ear *ear, uint32_t at_ms)
     struct rt_response *r = rt_response_active(s);
     struct rt_event ev;
     ear->speaking = true;
+    s->prompted = false;
     timer_cancel(&s->idle);
     rt_begin(&ev, "input_audio_buffer.speech_started");
     jw_kv_u64(&ev.w, "audio_start_ms", at_ms > s->config.prefix_ms ? at_ms - s->config.prefix_ms : 0);
@@ -290,6 +291,7 @@ static void too_quiet(struct timer *timer)
         return;
     struct rt_item *item = rt_sound_item();
     item->heard_pending = false;
+    s->prompted = true;
     uint32_t now = s->ear && s->ear->listener ? listener_fed_ms(s->ear->listener) : 0;
     struct rt_event ev;
     rt_begin(&ev, "input_audio_buffer.timeout_triggered");
@@ -303,6 +305,7 @@ static void too_quiet(struct timer *timer)
 
 void rt_hear_idle(struct realtime *s, uint32_t after_ms)
 {
-    if (s->config.turns == RT_TURNS_SERVER && s->config.idle_ms && s->ear && s->ear->listener)
+    /* Once: nobody may be there. */
+    if (s->config.turns == RT_TURNS_SERVER && s->config.idle_ms && s->ear && s->ear->listener && !s->prompted)
         timer_arm(&s->idle, s->config.idle_ms + after_ms, too_quiet);
 }
