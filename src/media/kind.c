@@ -2,6 +2,8 @@
  * GIF89a, RFC 3533, EBML RFC 8794, RIFF, AIFF, FLAC RFC 9639, MPEG audio ISO 11172-3). */
 #include "media/kind.h"
 
+#include <string.h>
+
 static const struct media_form_info forms[MEDIA_FORMS] = {
     [MEDIA_UNKNOWN] = {"application/octet-stream", false},
     [MEDIA_PNG] = {"image/png", true},
@@ -73,6 +75,12 @@ static const struct {
     {0, STR_INIT("\xff\x0a"), "a JPEG XL picture; save it as PNG, JPEG or WebP"},
     {0, STR_INIT("\0\0\0\x0cJXL "), "a JPEG XL picture; save it as PNG, JPEG or WebP"},
     {0, STR_INIT("caff"), "a CAF recording; save it as WAV or FLAC"},
+    {0, STR_INIT("\xff\xf1"), "an AAC recording; save it as WAV, FLAC, Opus or MP3"},
+    {0, STR_INIT("\xff\xf9"), "an AAC recording; save it as WAV, FLAC, Opus or MP3"},
+    {0, STR_INIT("MThd"), "a MIDI file: notes, no recording; save how it sounds as WAV, FLAC or MP3"},
+    {0, STR_INIT("\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+     "a Windows Media file; save its sound as WAV, FLAC, Opus or MP3"},
+    {0, STR_INIT("wvpk"), "a WavPack recording; save it as WAV or FLAC"},
     {0, STR_INIT("#!AMR"), "an AMR recording; save it as WAV or MP3"},
     {0, STR_INIT("<svg"), "an SVG drawing, which may hold programs; save it as PNG"},
     {0, STR_INIT("<?xml"), "an XML file (an SVG drawing?); save pictures as PNG"},
@@ -100,10 +108,19 @@ static const struct {
     {STR_INIT("\x1f\x8b"), "a gzip file"},
 };
 
+/* Behind blanks and a byte order mark, which readers of markup pass over. */
+static struct str text_of(struct str bytes)
+{
+    if (at(bytes, 0, STR("\xef\xbb\xbf")))
+        bytes = str_from(bytes, 3);
+    while (bytes.n && memchr("\r\n\t ", bytes.p[0], 5)) /* and zero bytes */
+        bytes = str_from(bytes, 1);
+    return bytes;
+}
+
 const char *media_foreign(struct str bytes)
 {
-    while (bytes.n && (bytes.p[0] == '\r' || bytes.p[0] == '\n' || bytes.p[0] == ' ' || bytes.p[0] == '\0'))
-        bytes = str_from(bytes, 1);
+    bytes = text_of(bytes);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
         if (at(bytes, 0, foreign[i].magic))
             return foreign[i].what;
@@ -146,8 +163,10 @@ enum media_form media_form_of(struct str b, struct error *e)
         return MEDIA_AIFF;
     if (at(b, 0, STR("\x1a\x45\xdf\xa3")))
         return MEDIA_WEBM;
+    struct str text = text_of(b);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (at(b, others[i].from, others[i].magic)) {
+        bool markup = others[i].magic.p[0] == '<';
+        if (at(markup ? text : b, others[i].from, others[i].magic)) {
             error_set(e, ERR_UNSUPPORTED_TYPE, "This is %s.", others[i].what);
             return MEDIA_UNKNOWN;
         }
