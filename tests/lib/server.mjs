@@ -23,8 +23,8 @@ export function removeFolder(folder) {
 }
 
 /** Starts a server; resolves when it answers. `args` are further flags, `listen` defaults to a free port. */
-export async function startServer({ data = makeFolder(), args = [], listen = '127.0.0.1:0', env = {} } = {}) {
-    const child = spawn(binary, ['serve', '--data', data, '--listen', listen, ...args], {
+export async function startServer({ data = makeFolder(), args = [], listen = '127.0.0.1:0', env = {}, program = binary } = {}) {
+    const child = spawn(program, ['serve', '--data', data, '--listen', listen, ...args], {
         env: { PATH: process.env.PATH, NO_COLOR: '1', ...env },
         stdio: ['ignore', 'pipe', 'pipe']
     });

@@ -46,9 +46,11 @@ export function onnx({ nodes, constants, inputs, outputs, metadata }) {
 
 // ---- the alphabet of tones ----
 const LETTERS = [...'abcdefghijklmnopqrstuvwxyz'];
+const IPA = [...'əɪʊɛɔæɑʌɜɹŋðθʃʒɡɐɾɚᵻ'];
 const QUIET = [...' .,!?-\''];
-export const RATE = 16000;
+export const RATE = 22050; // of the voice, as Piper's; not flite's 16000, so that one can tell who spoke
 export const LETTER_MS = 120;
+const EAR_RATE = 16000; // of the bands below
 /** The bin of NeMo's 80 mel bands (Slaney's scale, 0 to 8000 Hz) in which a letter's tone lies. */
 const bin = (letter) => 12 + 2 * LETTERS.indexOf(letter);
 const TOP_MEL = 15 + (27 * Math.log(8)) / Math.log(6.4);
@@ -58,15 +60,17 @@ const hertz = (band) => {
 };
 export const tone = (letter) => hertz(bin(letter));
 
-/** A folder with a voice: letters are tones, all else is silent. speakers: speaker n is n times as loud as the last.
- * work: how many multiplications of 1024 x 1024 each sentence costs besides, so that it takes its time. */
-export function writeVoice(folder, { speakers = 1, names = '', work = 0, metadata = {}, without = [] } = {}) {
-    const signs = [...LETTERS, ...QUIET];
+/** A folder with a voice: letters are tones, all else is silent. speakers: speaker n is n + 1 times as loud as the first.
+ * work: how many multiplications of 1024 x 1024 each sentence costs besides, so that it takes its time. piper: texts are
+ * read by espeak-ng (the folder of its data is the caller's to add), and its phonemes are said. */
+export function writeVoice(folder, { speakers = 1, names = '', work = 0, piper = false, metadata = {}, without = [] } = {}) {
+    const signs = piper ? ['_', '^', '$', ...LETTERS, ...IPA, ...QUIET] : [...LETTERS, ...QUIET];
+    const said = (s) => LETTERS.includes(s) || IPA.includes(s);
     const each = (LETTER_MS * RATE) / 1000;
     const nodes = [
         ['Gather', ['frequencies', 'x'], 'f'], ['Gather', ['loudness', 'x'], 'l'],
         ['Unsqueeze', ['f', 'two'], 'f3'], ['Unsqueeze', ['l', 'two'], 'l3'],
-        ['Mul', ['length_scale', 'each'], 'many'], ['Squeeze', ['many', 'nought'], 'count'],
+        ...(piper ? [['Gather', ['scales', 'nought_one'], 'length_scale']] : []), ['Mul', ['length_scale', 'each'], 'many'], ['Squeeze', ['many', 'nought'], 'count'],
         ['Range', ['start', 'count', 'step'], 't'],
         ['Mul', ['f3', 't'], 'phase'], ['Sin', ['phase'], 'wave'],
         // Each letter rises and falls, so that none runs into the next.
@@ -85,16 +89,18 @@ export function writeVoice(folder, { speakers = 1, names = '', work = 0, metadat
     put('model.onnx', onnx({
         nodes,
         constants: {
-            frequencies: [FLOAT, [signs.length], signs.map((s) => (LETTERS.includes(s) ? (2 * Math.PI * tone(s)) / RATE : 0))],
-            loudness: [FLOAT, [signs.length], signs.map((s) => (LETTERS.includes(s) ? 0.3 : 0))],
-            two: [INT64, [1], [2]], nought: [INT64, [1], [0]], each: [FLOAT, [1], [each]], start: [FLOAT, [], [0]], step: [FLOAT, [], [1]],
+            frequencies: [FLOAT, [signs.length], signs.map((s) => (said(s) ? (2 * Math.PI * tone(LETTERS[(LETTERS.indexOf(s) + 26) % 26])) / RATE : 0))],
+            loudness: [FLOAT, [signs.length], signs.map((s) => (said(s) ? 0.3 : 0))],
+            two: [INT64, [1], [2]], nought: [INT64, [1], [0]], ...(piper ? { nought_one: [INT64, [1], [1]] } : {}), each: [FLOAT, [1], [each]], start: [FLOAT, [], [0]], step: [FLOAT, [], [1]],
             pi: [FLOAT, [], [Math.PI]], one: [FLOAT, [1], [1]], flat: [INT64, [2], [1, -1]],
             ...(work ? { square: [INT64, [2], [1024, 1024]], nothing: [FLOAT, [], [0]] } : {})
         },
-        inputs: [['x', INT64, [1, 'N']], ['x_length', INT64, [1]], ['noise_scale', FLOAT, [1]], ['length_scale', FLOAT, [1]], ['noise_scale_w', FLOAT, [1]], ['sid', INT64, [1]]],
+        inputs: [['x', INT64, [1, 'N']], ['x_length', INT64, [1]],
+            ...(piper ? [['scales', FLOAT, [3]]] : [['noise_scale', FLOAT, [1]], ['length_scale', FLOAT, [1]], ['noise_scale_w', FLOAT, [1]]]), ['sid', INT64, [1]]],
         outputs: [['y', FLOAT, [1, 'T']]],
         metadata: {
-            model_type: 'vits', comment: 'icefall', language: 'Tones', frontend: 'characters', add_blank: 0, use_eos_bos: 0, sample_rate: RATE,
+            model_type: 'vits', language: 'Tones', sample_rate: RATE,
+            ...(piper ? { comment: 'piper', voice: 'en-us', has_espeak: 1, add_blank: 1 } : { comment: 'icefall', frontend: 'characters', add_blank: 0, use_eos_bos: 0 }),
             n_speakers: speakers, ...(names ? { speaker_names: names } : {}), ...metadata
         }
     }));

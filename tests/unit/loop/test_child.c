@@ -49,8 +49,39 @@ static void say_what_is_denied(void)
     child_write(str_c(text));
 }
 
+static int error_of(const char *path, int flags)
+{
+    int file = open(path, flags | O_CLOEXEC, 0600);
+    if (file >= 0)
+        close(file);
+    return file < 0 ? errno : 0;
+}
+
+/* One folder to read, nothing else, and nothing to write; "no landlock": the kernel has none. */
+static int be_reader(void)
+{
+    char text[256];
+    const char *const folders[] = {"/usr/include"};
+    struct error e = {0};
+    struct buf frame = BUF_INIT;
+    bool held = child_read_beneath(folders, 1);
+    if (child_confine(CHILD_READ_FILES, 0, &e) != ERR_OK)
+        _exit(9);
+    snprintf(text, sizeof text, "%s: beneath %d elsewhere %d make %d write %d cut %d unlink %d",
+             held ? "landlock" : "no landlock", error_of("/usr/include/stdio.h", O_RDONLY),
+             error_of("/etc/passwd", O_RDONLY), error_of("/tmp/eidolon-child-made", O_WRONLY | O_CREAT),
+             error_of("/dev/null", O_RDWR), error_of("/dev/null", O_RDONLY | O_TRUNC),
+             unlink("/tmp/eidolon-child-none") < 0 ? errno : 0);
+    child_write(str_c(text));
+    while (child_read(&frame))
+        ;
+    _exit(0);
+}
+
 static int be_child(const char *what)
 {
+    if (!strcmp(what, "reader"))
+        return be_reader();
     struct buf frame = BUF_INIT;
     struct error e = {0};
     if (child_confine(CHILD_NO_FILES, (uint64_t)768 << 20, &e) != ERR_OK) {
@@ -294,6 +325,22 @@ static void the_kernel_denies_what_it_does_not_need(void **state)
     owner_free(o);
 }
 
+static void only_a_folder_is_read(void **state)
+{
+    (void)state;
+    struct owner *o = owner_new("reader");
+    wait_told(o);
+    char want[256];
+    for (int landlock = 0; landlock < 2; landlock++) {
+        snprintf(want, sizeof want, "%s: beneath 0 elsewhere %d make %d write %d cut %d unlink %d",
+                 landlock ? "landlock" : "no landlock", landlock ? EACCES : 0, EPERM, EPERM, EPERM, EPERM);
+        if (str_eq(buf_str(&o->heard), str_c(want)))
+            break;
+    }
+    assert_str(buf_str(&o->heard), want);
+    owner_free(o);
+}
+
 static void closing_ends_the_process(void **state)
 {
     (void)state;
@@ -337,6 +384,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_mad_frame_ends_it),
         cmocka_unit_test(a_missing_program_is_told),
         cmocka_unit_test(the_kernel_denies_what_it_does_not_need),
+        cmocka_unit_test(only_a_folder_is_read),
         cmocka_unit_test(closing_ends_the_process),
     };
     return cmocka_run_group_tests(tests, begin, end);
