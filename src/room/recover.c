@@ -124,7 +124,7 @@ struct home_drain {
     bool failed;
 };
 
-static bool busy(struct home *home)
+static LOOP bool busy(struct home *home)
 {
     size_t at = 0;
     void *value = NULL;
