@@ -5,7 +5,8 @@ import { after, before, test } from 'node:test';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
 import { breaking, refusing } from './lib/hostile.mjs';
 import { listen } from './lib/listener.mjs';
-import { joined, openMic, quiet, readWav, spoken, stream } from './lib/microphone.mjs';
+import { joined, quiet, readWav, spoken } from '../lib/sound.mjs';
+import { openMic, stream } from './lib/microphone.mjs';
 import { openRoom } from './lib/talk.mjs';
 import { startWhisper } from './lib/whisper-server.mjs';
 

@@ -4,13 +4,15 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import OpenAI, { toFile } from 'openai';
 import { removeFolder, startServer } from '../lib/server.mjs';
+import { spoken, writeWav } from '../lib/sound.mjs';
 import { startWhisper } from './lib/whisper-server.mjs';
 
 const MODELS = ['whisper-1', 'gpt-4o-transcribe', 'gpt-cut-stream', 'no-verbose', 'phantom', 'nobody', 'stall', 'half', 'cut', 'rate-limit', 'flaky', 'html', 'garbage', 'wrong', 'auth'];
 let whisper;
 let server;
 let client;
-let spoken;
+let speech;
+let recording;
 
 before(async () => {
     whisper = await startWhisper();
@@ -23,8 +25,8 @@ before(async () => {
     for (const model of MODELS) add(`x-${model}`, { base_url: `${whisper.url}/v1/`, ear_model: model });
     server = await startServer({ args });
     client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
-    const tts = await fetch(`${server.url}/api/tts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ text: 'Please open the window and the door.', voice: 'flite/rms' }) });
-    spoken = Buffer.from(await tts.arrayBuffer());
+    speech = (await spoken(server, 'Please open the window and the door.', 'flite/rms')).samples;
+    recording = writeWav(speech);
 });
 after(async () => {
     await server.stop();
@@ -32,27 +34,10 @@ after(async () => {
     removeFolder(server.data);
 });
 
-const asr = async (query, body = spoken) => {
+const asr = async (query, body = recording) => {
     const response = await fetch(`${server.url}/api/asr?${new URLSearchParams(query)}`, { method: 'POST', headers: { 'content-type': 'audio/wav' }, body });
     return { status: response.status, ...(await response.json()) };
 };
-const wav = (samples, rate = 16000) => {
-    const head = Buffer.alloc(44);
-    head.write('RIFF');
-    head.writeUInt32LE(36 + samples.length * 2, 4);
-    head.write('WAVEfmt ', 8);
-    head.writeUInt32LE(16, 16);
-    head.writeUInt16LE(1, 20);
-    head.writeUInt16LE(1, 22);
-    head.writeUInt32LE(rate, 24);
-    head.writeUInt32LE(rate * 2, 28);
-    head.writeUInt16LE(2, 32);
-    head.writeUInt16LE(16, 34);
-    head.write('data', 36);
-    head.writeUInt32LE(samples.length * 2, 40);
-    return Buffer.concat([head, Buffer.from(Int16Array.from(samples).buffer)]);
-};
-
 test("the chain's first hears, with words and their times on the recording's clock", async () => {
     const heard = await asr({ language: 'en-GB', prompt: 'Foxes.' });
     assert.deepEqual([heard.status, heard.provider, heard.text, heard.language], [200, 'main', 'The quick brown fox.', 'en']);
@@ -121,20 +106,20 @@ test('what goes wrong is said in a sentence, and nothing hangs', async () => {
 
 test('nobody invents what nobody said', async () => {
     const before = whisper.requests.length;
-    const silence = await asr({}, wav(new Array(32000).fill(0)));
+    const silence = await asr({}, writeWav(new Array(32000).fill(0)));
     assert.deepEqual([silence.status, silence.text, silence.segments, silence.provider], [200, '', [], '']);
-    const hum = await asr({}, wav(Array.from({ length: 32000 }, (_, i) => Math.round(60 * Math.sin(i / 8)))));
+    const hum = await asr({}, writeWav(Array.from({ length: 32000 }, (_, i) => Math.round(60 * Math.sin(i / 8)))));
     assert.equal(hum.text, '');
     assert.equal(whisper.requests.length, before, 'silence is not sent anywhere');
     // A knock passes the gate; what Whisper is known to make of it does not.
-    const knock = wav(Array.from({ length: 32000 }, (_, i) => (i > 8000 && i < 11000 ? Math.round(9000 * Math.sin(i / 3) * Math.sin(i / 90)) : 0)));
+    const knock = writeWav(Array.from({ length: 32000 }, (_, i) => (i > 8000 && i < 11000 ? Math.round(9000 * Math.sin(i / 3) * Math.sin(i / 90)) : 0)));
     assert.deepEqual((await asr({ provider: 'x-phantom' }, knock)).text, '');
     assert.deepEqual((await asr({ provider: 'x-nobody' })).text, '');
     assert.match((await asr({ provider: 'x-phantom' })).text, /watching/, 'where there is speech enough it may have been said');
 });
 
 test("OpenAI's client: formats, words, a stream", async () => {
-    const file = () => toFile(spoken, 'speech.wav');
+    const file = () => toFile(recording, 'speech.wav');
     const verbose = await client.audio.transcriptions.create({ model: 'whisper-1', file: await file(), response_format: 'verbose_json', timestamp_granularities: ['segment', 'word'] });
     assert.deepEqual([verbose.text, verbose.language, verbose.words.length], ['The quick brown fox.', 'english', 4]);
     assert.match(await client.audio.transcriptions.create({ model: 'whisper-1', file: await file(), response_format: 'srt' }), /^1\n00:00:0/);
@@ -149,13 +134,12 @@ test("OpenAI's client: formats, words, a stream", async () => {
 test('long recordings go in pieces, and their times fit the whole', async () => {
     const samples = [];
     const add = (more) => { for (const sample of more) samples.push(sample); };
-    const speech = new Int16Array(spoken.buffer.slice(spoken.byteOffset + 44, spoken.byteOffset + spoken.length - (spoken.length % 2)));
     for (let i = 0; i < 5; i++) {
         add(speech);
         add(new Array(16000 * 18).fill(0));
     }
     const before = whisper.requests.length;
-    const heard = await asr({}, wav(samples));
+    const heard = await asr({}, writeWav(samples));
     const pieces = whisper.requests.slice(before);
     assert.equal(pieces.length, 2, 'a minute at most each');
     assert.ok(pieces.every((p) => p.wav.length <= 44 + 60 * 32000));

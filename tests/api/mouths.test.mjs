@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
-import { startMouths, tone, wav, WORD_S } from './lib/mouth-server.mjs';
+import { writeWav } from '../lib/sound.mjs';
+import { RATE, startMouths, tone, WORD_S } from './lib/mouth-server.mjs';
 
 const KEY = 'sk-mouth-51f0c2';
 const TEXT = 'One two three four five.';
@@ -330,7 +331,7 @@ test('all voices are listed; whose cannot be reached is told beside', async () =
 });
 
 test('a voice is cloned with consent only; it is listed, spoken with, and removed there and here', async () => {
-    const clip = new Blob([wav(tone(3))], { type: 'audio/wav' });
+    const clip = new Blob([writeWav(tone(3), RATE)], { type: 'audio/wav' });
     const clone = async (fields, file = clip) => {
         const form = new FormData();
         for (const [name, value] of Object.entries(fields)) form.set(name, value);

@@ -2,8 +2,9 @@
 // the documented format, well and badly.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Person, spoken as voiced } from '../lib/microphone.mjs';
+import { Person } from '../lib/microphone.mjs';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
+import { spoken as voiced } from '../lib/sound.mjs';
 import { listen, whole } from './lib/listener.mjs';
 import { LETTER_MS, startRealtime } from './lib/realtime-server.mjs';
 import { openRoom, say, settled } from './lib/talk.mjs';
@@ -330,7 +331,7 @@ test('an interruption is told to the provider: what was not heard is cut from it
 test('what was said by voice goes to it as it sounded; what it understood comes back', async () => {
     const room = await roomWith('ok', { name: 'ear' });
     const person = await Person.join(server, room);
-    const voice = await voiced(server, 'Good morning, how are you today?');
+    const voice = await voiced(server, 'Good morning, how are you today?', 'flite/rms');
     person.silence(300);
     await person.say(voice);
     person.silence(2500);

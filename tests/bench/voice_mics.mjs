@@ -8,7 +8,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
 import { listen } from '../api/lib/listener.mjs';
-import { joined, openMic, quiet, sleep, spoken, stream } from '../api/lib/microphone.mjs';
+import { openMic, sleep, stream } from '../api/lib/microphone.mjs';
+import { joined, quiet, spoken } from '../lib/sound.mjs';
 
 const open = Number(process.argv[2] ?? 50);
 const talking = Number(process.argv[3] ?? 8);

@@ -2,18 +2,19 @@
 // sound of the person to the first sound of the persona, and from the first sound of an interruption to silence.
 //   node voice_turns.mjs [TURNS]
 import { startServer, removeFolder, request } from '../lib/server.mjs';
-import { Person, spoken } from '../lib/microphone.mjs';
+import { Person } from '../lib/microphone.mjs';
+import { spoken } from '../lib/sound.mjs';
 
 const turns = Number(process.argv[2] ?? 30);
 const QUESTIONS = ['How are you today?', 'What is your name?', 'Please tell me a story.', 'Can you help me with the garden?', 'Where do you live?'];
 const STEPS = ['end_of_turn_ms', 'transcript_ms', 'first_token_ms', 'first_sentence_ms', 'first_audio_ms', 'first_viseme_ms'];
 const at = (values, share) => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
 const line = (what, values, goal = '') => console.log(`${what.padEnd(58)} p50 ${at(values, 0.5).toFixed(0).padStart(5)}   p95 ${at(values, 0.95).toFixed(0).padStart(5)} ms ${goal}`);
-const trim = (samples) => {
+const trim = ({ samples, rate }) => {
     let [from, to] = [0, samples.length];
     while (from < to && Math.abs(samples[from]) < 200) from++;
     while (to > from && Math.abs(samples[to - 1]) < 200) to--;
-    return samples.subarray(from, to);
+    return { samples: samples.subarray(from, to), rate };
 };
 
 const server = await startServer();
@@ -21,8 +22,8 @@ try {
     const room = (await request(server, 'POST', '/api/rooms', { personas: ['mia'] })).body.id;
     const person = await Person.join(server, room);
     const sounds = [];
-    for (const question of QUESTIONS) sounds.push(trim(await spoken(server, question)));
-    const stop = trim(await spoken(server, 'Wait, please stop. I have a question.'));
+    for (const question of QUESTIONS) sounds.push(trim(await spoken(server, question, 'flite/rms')));
+    const stop = trim(await spoken(server, 'Wait, please stop. I have a question.', 'flite/rms'));
     const found = Object.fromEntries(STEPS.map((step) => [step, []]));
     const [whole, after, client, pauses] = [[], [], [], []];
     let unheard = 0, interruptions = 0;
@@ -38,14 +39,14 @@ try {
             unheard++;
             continue;
         }
-        client.push(sound.at - said.ended);
+        client.push(sound.when - said.ended);
         if (turn % 3 === 2) {
             const paused = person.until((m) => m.type === 'speech.pause' || m.type === 'speech.stop', 5000).catch(() => null);
             const broke = await person.say(stop);
             const pause = await Promise.race([paused, new Promise((r) => setTimeout(r, 300))]);
             if (pause) {
                 interruptions++;
-                pauses.push(pause.at - broke.began);
+                pauses.push(pause.when - broke.began);
             }
             await person.silence(2500);
         }

@@ -2,45 +2,16 @@
 // what it "says" at the pace of speech, and hears what personas say.
 import { once } from 'node:events';
 import WebSocket from 'ws';
+import { micFrame, readSound } from './sound.mjs';
 
 const FRAME_MS = 20;
-const HEAD_BYTES = 48;
-
-/** Samples of a WAV file of 16 bits, mono: {samples, rate}. */
-export function readWav(bytes) {
-    const chunk = (name) => {
-        for (let at = 12; at + 8 <= bytes.length; at += 8 + bytes.readUInt32LE(at + 4) + (bytes.readUInt32LE(at + 4) & 1)) if (bytes.toString('latin1', at, at + 4) === name) return at + 8;
-        throw new Error(`the WAV has no '${name}'`);
-    };
-    const data = chunk('data');
-    const length = Math.min(bytes.readUInt32LE(data - 4), bytes.length - data) & ~1;
-    return { samples: new Int16Array(bytes.buffer.slice(bytes.byteOffset + data, bytes.byteOffset + data + length)), rate: bytes.readUInt32LE(chunk('fmt ') + 4) };
-}
-
-/** The same samples at another rate, by straight lines; good enough for speech that goes up. */
-export function resample({ samples, rate }, to) {
-    const out = new Int16Array(Math.floor((samples.length * to) / rate));
-    for (let i = 0; i < out.length; i++) {
-        const at = (i * rate) / to, k = Math.floor(at);
-        out[i] = samples[k] + (at - k) * ((samples[k + 1] ?? samples[k]) - samples[k]);
-    }
-    return out;
-}
-
-/** What a server's own voice makes of a text, at 16 kHz. */
-export async function spoken(server, text, voice = 'flite/rms') {
-    const response = await fetch(`${server.url}/api/tts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ text, voice }) });
-    if (!response.ok) throw new Error(await response.text());
-    return resample(readWav(Buffer.from(await response.arrayBuffer())), 16000);
-}
 
 export class Person {
     /** Joins `room` with sound; `mic` are the fields of the mic message (mode, rate, ...), null: no microphone. */
     static async join(server, room, { mic = {}, audio = 'pcm' } = {}) {
         const person = new Person();
         person.room = room;
-        person.messages = []; // {at, ...JSON}
-        person.frames = []; // {at, turn, index, rate, first, bytes}
+        person.messages = []; // {when, ...JSON}
         person.waiting = [];
         person.playing = new Map();
         person.queue = Promise.resolve();
@@ -57,14 +28,12 @@ export class Person {
         return person;
     }
     #take(data, binary) {
-        const at = performance.now();
         if (binary) {
-            const frame = { at, codec: data[1], index: data.readUInt16LE(2), rate: data.readUInt32LE(4), first: Number(data.readBigUInt64LE(8)), turn: data.toString('hex', 32, 48), bytes: data.subarray(HEAD_BYTES) };
-            this.frames.push(frame);
+            const frame = readSound(data);
             this.#play(frame);
-            this.#wake({ type: 'sound', ...frame });
+            this.#wake({ ...frame, type: 'sound' });
         } else {
-            const message = { at, ...JSON.parse(data) };
+            const message = { when: performance.now(), ...JSON.parse(data) };
             this.messages.push(message);
             this.#wake(message);
         }
@@ -72,7 +41,7 @@ export class Person {
     /** The loudspeaker: sentences play one after another at the pace of speech, and the server is told how far they are. */
     #play(frame) {
         const key = `${frame.turn}/${frame.index}`;
-        const length = ((frame.first + frame.bytes.length / 2) * 1000) / frame.rate;
+        const length = ((frame.at + frame.bytes.length / 2) * 1000) / frame.rate;
         const known = this.playing.get(key);
         if (known) known.length = length;
         else this.playing.set(key, { turn: frame.turn, index: frame.index, length, began: null });
@@ -87,8 +56,7 @@ export class Person {
         }
         first.began ??= performance.now();
         const ms = Math.min(performance.now() - first.began, first.length);
-        const turn = first.turn.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-        if (this.ws.readyState === 1) this.send({ type: 'played', room: this.room, turn, index: first.index, ms: Math.round(ms) });
+        if (this.ws.readyState === 1) this.send({ type: 'played', room: this.room, turn: first.turn, index: first.index, ms: Math.round(ms) });
         if (ms >= first.length) this.playing.delete(`${first.turn}/${first.index}`);
     }
     /** Falls silent: what was to be played is dropped. */
@@ -118,8 +86,8 @@ export class Person {
     event(kind, test = () => true, timeout_ms) {
         return this.until((m) => m.type === 'event' && m.event.kind === kind && test(m.event), timeout_ms);
     }
-    /** Sends sound at the pace of speech (or `pace` times faster); resolves to {began, ended}: when the first and last frame went. */
-    say(samples, { pace = 1 } = {}) {
+    /** Sends sound (at the rate of the mic message) at the pace of speech (or `pace` times faster); resolves to {began, ended}: when the first and last frame went. */
+    say({ samples }, { pace = 1 } = {}) {
         const run = async () => {
             const frame = (this.rate * FRAME_MS) / 1000;
             const began = performance.now();
@@ -129,7 +97,7 @@ export class Person {
                 if (wait > 0) await new Promise((r) => setTimeout(r, wait));
                 const piece = new Int16Array(frame);
                 piece.set(samples.subarray(at, at + frame));
-                this.ws.send(Buffer.concat([Buffer.from([2, 1, 0, 0]), Buffer.from(piece.buffer)]));
+                this.ws.send(micFrame(piece));
             }
             return { began, ended: performance.now() };
         };
@@ -139,7 +107,7 @@ export class Person {
     silence(ms, options) {
         const samples = new Int16Array((this.rate * ms) / 1000);
         for (let i = 0; i < samples.length; i++) samples[i] = Math.round((Math.random() - 0.5) * 12);
-        return this.say(samples, options);
+        return this.say({ samples }, options);
     }
     async leave() {
         clearInterval(this.ticker);

@@ -1,77 +1,23 @@
 // What the tests of voice share: recordings for Chromium's fake microphone, and ears inside the page that measure what
 // comes out of it. Human speech is Debian's asterisk-core-sounds-en-wav, the rest this server's own voice.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { human as recorded, joined, louder, quiet, resample, spoken, writeWav } from '../lib/sound.mjs';
+
+export { humanThere } from '../lib/sound.mjs';
 
 const RATE = 16000;
-const HUMAN = '/usr/share/asterisk/sounds/en_US_f_Allison';
-export const humanThere = existsSync(HUMAN);
 
-/* Twice as many samples, for recordings of the telephone. */
-function doubled(samples) {
-    const out = Buffer.alloc(samples.length * 2);
-    for (let i = 0; i < samples.length; i += 2) {
-        const [here, next] = [samples.readInt16LE(i), samples.readInt16LE(Math.min(i + 2, samples.length - 2))];
-        out.writeInt16LE(here, i * 2);
-        out.writeInt16LE((here + next) >> 1, i * 2 + 2);
-    }
-    return out;
-}
-
-/** The samples of a WAV file of 16 bit and one channel, at 16 kHz. */
-function samplesOf(wav) {
-    let at = 12;
-    let rate = 0;
-    for (;;) {
-        const name = wav.toString('latin1', at, at + 4);
-        const size = wav.readUInt32LE(at + 4);
-        if (name === 'fmt ') rate = wav.readUInt32LE(at + 12);
-        if (name === 'data') {
-            /* A file that was streamed says 0xffffffff. */
-            const end = Math.min(wav.length, at + 8 + size);
-            const samples = wav.subarray(at + 8, end - ((end - at) & 1));
-            if (rate !== RATE && rate * 2 !== RATE) throw new Error(`a recording of ${rate} Hz`);
-            return rate === RATE ? samples : doubled(samples);
-        }
-        at += 8 + size + (size & 1);
-    }
-}
-
-export const human = (name) => samplesOf(readFileSync(join(HUMAN, `${name}.wav`)));
+export const human = (name) => resample(recorded(name), RATE);
 /** At a third of its loudness: the browser's gain control overdrives what is loud at once. */
-export function softer(samples) {
-    const out = Buffer.alloc(samples.length);
-    for (let i = 0; i < samples.length; i += 2) out.writeInt16LE(Math.round(samples.readInt16LE(i) / 3), i);
-    return out;
-}
-export const silence = (seconds) => Buffer.alloc(Math.round(seconds * RATE) * 2);
-export const seconds = (samples) => samples.length / 2 / RATE;
-
-/** A text in one of the server's own voices. */
-export async function flite(server, text, voice = 'flite/rms') {
-    const answer = await fetch(`${server.url}/api/tts`, { method: 'POST', headers: { 'Content-Type': 'application/json', Accept: 'audio/wav' }, body: JSON.stringify({ text, voice, format: 'wav' }) });
-    if (!answer.ok) throw new Error(await answer.text());
-    return samplesOf(Buffer.from(await answer.arrayBuffer()));
-}
+export const softer = (sound) => louder(sound, 1 / 3);
+export const flite = (server, text) => spoken(server, text, 'flite/rms');
+export const silence = (seconds) => quiet(seconds * 1000, RATE);
 
 /** Writes the pieces as one WAV file, for --use-file-for-fake-audio-capture. */
 export function recording(folder, name, pieces) {
-    const data = Buffer.concat(pieces);
-    const head = Buffer.alloc(44);
-    head.write('RIFF', 0);
-    head.writeUInt32LE(36 + data.length, 4);
-    head.write('WAVEfmt ', 8);
-    head.writeUInt32LE(16, 16);
-    head.writeUInt16LE(1, 20);
-    head.writeUInt16LE(1, 22);
-    head.writeUInt32LE(RATE, 24);
-    head.writeUInt32LE(RATE * 2, 28);
-    head.writeUInt16LE(2, 32);
-    head.writeUInt16LE(16, 34);
-    head.write('data', 36);
-    head.writeUInt32LE(data.length, 40);
     const path = join(folder, `${name}.wav`);
-    writeFileSync(path, Buffer.concat([head, data]));
+    writeFileSync(path, writeWav(joined(...pieces).samples, RATE));
     return path;
 }
 
@@ -106,8 +52,8 @@ export async function putMouth(page) {
     });
 }
 
-/** Samples at 16 kHz into the microphone of putMouth(), from now on; ends when they are said. */
-export const speakInto = (page, samples) => page.evaluate(([text, rate]) => globalThis.speakInto(text, rate), [Buffer.from(samples).toString('base64'), RATE]);
+/** Sound into the microphone of putMouth(), from now on; ends when it is said. */
+export const speakInto = (page, { samples, rate }) => page.evaluate(([text, rate]) => globalThis.speakInto(text, rate), [Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength).toString('base64'), rate]);
 
 /** Ears in the page: `loudness` is [ms, rms] of what goes to the loudspeaker, every 5 ms; `told` what the socket said. */
 export async function putEars(page) {

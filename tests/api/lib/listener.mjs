@@ -3,6 +3,7 @@ import http from 'node:http';
 import WebSocket from 'ws';
 import { addEngine } from './talk.mjs';
 import { request } from '../../lib/server.mjs';
+import { readSound } from '../../lib/sound.mjs';
 import { Socket } from './streams.mjs';
 
 /**
@@ -49,26 +50,6 @@ export async function addTold(server, teller, slug = 'told', voice = { provider:
     const made = await request(server, 'POST', '/api/personas', { name: slug === 'told' ? 'Tilda' : slug, slug, engine: slug, voice });
     if (made.status !== 201) throw new Error(JSON.stringify(made.body));
     return made.body;
-}
-
-const hex = (bytes) => {
-    const h = bytes.toString('hex');
-    return `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`;
-};
-
-/** A binary frame of a persona's sound, as docs/VOICE.md has it. */
-export function readSound(data) {
-    return {
-        type: data[0],
-        codec: data[1],
-        index: data.readUInt16LE(2),
-        rate: data.readUInt32LE(4),
-        at: Number(data.readBigUInt64LE(8)),
-        room: hex(data.subarray(16, 32)),
-        turn: hex(data.subarray(32, 48)),
-        bytes: data.subarray(48),
-        when: performance.now()
-    };
 }
 
 /** A socket that joined a room with sound; `sound` has the frames. */

@@ -28,6 +28,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostile } from './hostile.mjs';
+import { writeWav } from '../../lib/sound.mjs';
 
 export const RATE = 24000;
 export const WORD_S = 0.2;
@@ -38,24 +39,6 @@ export function tone(words, rate = RATE, hertz = 440) {
     const bytes = Buffer.alloc(count * 2);
     for (let i = 0; i < count; i++) bytes.writeInt16LE(Math.round(9000 * Math.sin((2 * Math.PI * hertz * i) / rate)), i * 2);
     return bytes;
-}
-
-/** A WAV file; `length` of the data chunk may lie, as that of a stream does. */
-export function wav(samples, rate = RATE, length = samples.length, { format = 1, channels = 1, bits = 16 } = {}) {
-    const head = Buffer.alloc(44);
-    head.write('RIFF', 0);
-    head.writeUInt32LE(Math.min(length + 36, 0xffffffff) >>> 0, 4);
-    head.write('WAVEfmt ', 8);
-    head.writeUInt32LE(16, 16);
-    head.writeUInt16LE(format, 20);
-    head.writeUInt16LE(channels, 22);
-    head.writeUInt32LE(rate, 24);
-    head.writeUInt32LE((rate * channels * bits) / 8, 28);
-    head.writeUInt16LE((channels * bits) / 8, 32);
-    head.writeUInt16LE(bits, 34);
-    head.write('data', 36);
-    head.writeUInt32LE(length >>> 0, 40);
-    return Buffer.concat([head, samples]);
 }
 
 const wordsOf = (text) => text.split(/\s+/).filter(Boolean);
@@ -127,8 +110,8 @@ async function endless(res) {
 /** How each service begins an answer that will not go on. */
 const PARTS = {
     openai: { type: 'audio/pcm', part: () => tone(2) },
-    xtts: { type: 'audio/wav', part: () => wav(tone(2), RATE, 0xffffffff) },
-    piper: { type: 'audio/wav', part: () => wav(tone(2), RATE, 500000) },
+    xtts: { type: 'audio/wav', part: () => writeWav(tone(2), RATE, { said: 0xffffffff }) },
+    piper: { type: 'audio/wav', part: () => writeWav(tone(2), RATE, { said: 500000 }) },
     eleven: { type: 'application/json', part: () => Buffer.from(JSON.stringify({ audio_base64: tone(1).toString('base64') }) + '\n{"audio_base64":"AA') },
     fish: { type: 'text/event-stream', part: () => Buffer.from(`data: ${JSON.stringify({ audio_base64: tone(1).toString('base64'), chunk_seq: 0 })}\n\ndata: {"audio`) }
 };
@@ -149,13 +132,13 @@ function oddSound(mode, words) {
         'mp3-as-pcm': ['audio/pcm', id3],
         'ogg-as-pcm': ['application/octet-stream', Buffer.concat([Buffer.from('OggS\0\x02'), Buffer.alloc(4000)])],
         text: ['text/plain', Buffer.from('The speech is queued; come back later. '.repeat(50))],
-        'wav-head-cut': ['audio/wav', wav(samples).subarray(0, 30)],
-        'wav-lies': ['audio/wav', wav(samples, RATE, samples.length + 20000)],
-        'wav-8bit': ['audio/wav', wav(Buffer.alloc(4000, 128), RATE, 4000, { bits: 8 })],
-        'wav-no-rate': ['audio/wav', wav(samples, 0)],
-        'wav-long-chunk': ['audio/wav', Buffer.concat([wav(samples).subarray(0, 12), Buffer.from('LIST\xff\xff\xff\x7f', 'latin1'), Buffer.alloc(100000)])],
-        'wav-float': ['audio/wav', wav(float, RATE, float.length, { format: 3, bits: 32 })],
-        'wav-stereo': ['audio/wav', wav(stereo, RATE, stereo.length, { channels: 2 })]
+        'wav-head-cut': ['audio/wav', writeWav(samples, RATE).subarray(0, 30)],
+        'wav-lies': ['audio/wav', writeWav(samples, RATE, { said: samples.length + 20000 })],
+        'wav-8bit': ['audio/wav', writeWav(Buffer.alloc(4000, 128), RATE, { bits: 8 })],
+        'wav-no-rate': ['audio/wav', writeWav(samples, 0)],
+        'wav-long-chunk': ['audio/wav', Buffer.concat([writeWav(samples, RATE).subarray(0, 12), Buffer.from('LIST\xff\xff\xff\x7f', 'latin1'), Buffer.alloc(100000)])],
+        'wav-float': ['audio/wav', writeWav(float, RATE, { format: 3, bits: 32 })],
+        'wav-stereo': ['audio/wav', writeWav(stereo, RATE, { channels: 2 })]
     }[mode];
 }
 
@@ -167,7 +150,7 @@ async function sound(server, res, mode, service, text, { rate = RATE, asWav = fa
     const file = asWav || mode === 'wav';
     res.writeHead(200, { 'content-type': file ? 'audio/wav' : 'audio/pcm' });
     if (mode === 'endless') return endless(res);
-    await send(res, file ? wav(samples, rate, unknown ? 0xffffffff : samples.length) : samples, mode);
+    await send(res, file ? writeWav(samples, rate, unknown ? { said: 0xffffffff } : {}) : samples, mode);
 }
 
 /** ElevenLabs' stream: a document a word, with the times of its characters. */
@@ -236,7 +219,7 @@ async function documents(server, res, mode, service, list, frame, type) {
     if (mode === 'half-document') text[text.length - 1] = text.at(-1).slice(0, 40);
     if (mode === 'deep') text[1] = frame({ deep: 0 }).replace('0', '['.repeat(200000));
     if (mode === 'not-utf8') return void res.end(Buffer.concat([Buffer.from(text[0]), Buffer.from(frame({ audio_base64: tone(1).toString('base64'), note: '@@' }).replace('@@', '\xff\xc3('), 'latin1'), ...text.slice(1).map((t) => Buffer.from(t))]));
-    if (mode === 'wav') text = [frame({ ...list[0], audio_base64: wav(tone(list.length), RATE).toString('base64') })];
+    if (mode === 'wav') text = [frame({ ...list[0], audio_base64: writeWav(tone(list.length), RATE).toString('base64') })];
     await send(res, Buffer.from(text.join('')), mode === 'odd' ? 'odd' : mode);
 }
 

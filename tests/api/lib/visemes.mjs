@@ -1,4 +1,5 @@
 // A viseme timeline held against the sound that it belongs to: used by the tests and by the plot in docs/VOICE.md.
+import { readWav } from '../../lib/sound.mjs';
 
 export const VISEMES = ['sil', 'PP', 'FF', 'TH', 'DD', 'kk', 'CH', 'SS', 'nn', 'RR', 'aa', 'E', 'ih', 'oh', 'ou'];
 const FRAME_MS = 10;
@@ -15,9 +16,8 @@ export async function speak(server, body) {
     });
     const spoken = await response.json();
     if (!response.ok) throw new Error(spoken.error.message);
-    const wav = Buffer.from(spoken.audio, 'base64');
-    const samples = new Int16Array(wav.buffer.slice(wav.byteOffset + 44, wav.byteOffset + wav.length - (wav.length % 2)));
-    return { samples, rate: spoken.sample_rate, duration_ms: spoken.duration_ms, visemes: spoken.visemes, words: spoken.words };
+    const { samples, rate } = readWav(Buffer.from(spoken.audio, 'base64'));
+    return { samples, rate, duration_ms: spoken.duration_ms, visemes: spoken.visemes, words: spoken.words };
 }
 
 /** RMS of frames of 10 ms, the loudest being 1. */
