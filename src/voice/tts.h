@@ -1,7 +1,7 @@
 /*
  * The contract of speech drivers: what turns a text into sound.
  *
- * A driver is one file with one `struct tts_driver`; drivers.c lists them. open() makes a speaker on one
+ * A driver is one file with one `struct tts_driver`; tts_drivers.c lists them. open() makes a speaker on one
  * loop, from the settings of its [speech.NAME] section; start() begins an utterance and returns its id; what
  * it makes comes back through `struct tts_emit`, on the same loop, in this order: format once; timing (words
  * and mouth shapes) before or between the sound that it belongs to; sound; end once.
@@ -114,7 +114,7 @@ struct tts_driver {
     uint64_t (*unclone)(struct tts *t, struct str voice, tts_cloned_fn *done, void *arg, struct error *e);
 };
 
-/* drivers.c */
+/* tts_drivers.c */
 const struct tts_driver *tts_driver(struct str name); /* NULL when unknown */
 const struct tts_driver *const *tts_drivers(size_t *count);
 extern const struct tts_driver tts_flite, tts_openai, tts_elevenlabs, tts_fish, tts_xtts, tts_piper,
