@@ -6,6 +6,7 @@
 #include "room/speaking.h"
 
 #include "voice/emotion.h"
+#include "voice/timings.h"
 
 /* How much of a sentence's own feeling is heard over the mood. */
 #define SENTENCE_WEIGHT 0.6
@@ -20,16 +21,7 @@ static void on_words(void *arg, const struct tts_word *words, size_t count)
 {
     on_loop();
     struct utter *u = arg;
-    struct arena *a = &u->speaking->arena;
-    struct tts_word *all = arena_array(a, struct tts_word, u->word_count + count);
-    if (u->word_count)
-        memcpy(all, u->words, u->word_count * sizeof *all);
-    for (size_t i = 0; i < count; i++) {
-        all[u->word_count + i] = words[i];
-        all[u->word_count + i].text = arena_str(a, words[i].text);
-    }
-    u->words = all;
-    u->word_count += count;
+    tts_words_add(&u->speaking->arena, &u->words, &u->word_count, words, count);
     if (u->told)
         tell_caption(u); /* a voice that knows its words late: the caption once more, with them */
 }
@@ -38,16 +30,10 @@ static void on_visemes(void *arg, const struct viseme_key *keys, size_t count)
 {
     on_loop();
     struct utter *u = arg;
-    struct viseme_key *all = arena_array(&u->speaking->arena, struct viseme_key, u->key_count + count);
-    if (u->key_count)
-        memcpy(all, u->keys, u->key_count * sizeof *all);
-    if (count)
-        memcpy(all + u->key_count, keys, count * sizeof *all);
-    u->keys = all;
-    u->key_count += count;
+    viseme_keys_add(&u->speaking->arena, &u->keys, &u->key_count, keys, count);
     if (u->told) {
         struct utter late = *u; /* only what is new */
-        late.keys = all + (u->key_count - count);
+        late.keys = u->keys + (u->key_count - count);
         late.key_count = count;
         tell_visemes(&late);
         waterfall_mark(u->speaking, VOICE_FIRST_VISEME);

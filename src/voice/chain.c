@@ -26,12 +26,12 @@ void chain_set_cache(struct chain *chain, struct speech_cache *cache)
 static void free_later(void *arg)
 {
     on_loop();
-    mouths_free(arg);
+    chain_providers_free(arg);
 }
 
 void run_settle(struct run *run)
 {
-    struct mouths *set = run->set;
+    struct chain_providers *set = run->set;
     if (!run->over || run->busy)
         return;
     resampler_free(run->resample);
@@ -39,7 +39,7 @@ void run_settle(struct run *run)
     arena_release(&run->arena);
     if (--set->running == 0 && set->retired) {
         if (run->chain->closing)
-            mouths_free(set);
+            chain_providers_free(set);
         else
             loop_defer(run->chain->loop, free_later, set); /* this may be inside its driver's callback */
     }
@@ -59,7 +59,7 @@ static void unlink_run(struct run *run)
 /* ---- the books ---- */
 static LOOP void close_attempt(struct run *run, enum err err, const struct error *e, bool cancelled)
 {
-    struct mouth *m = run->order[run->at];
+    struct chain_provider *m = run->order[run->at];
     if (!run->open)
         return;
     run->open = false;
@@ -143,7 +143,7 @@ static void on_end(void *arg, enum err err, const struct error *e)
 static const struct tts_emit emit = {run_on_format, run_on_words, run_on_visemes, run_on_sound, on_end};
 
 /* ---- one provider after another ---- */
-static struct str voice_of(const struct run *run, const struct mouth *m)
+static struct str voice_of(const struct run *run, const struct chain_provider *m)
 {
     static const char *const flites[] = {"slt", "rms", "awb", "kal16"};
     bool flite = m->driver == &tts_flite;
@@ -157,10 +157,10 @@ static struct str voice_of(const struct run *run, const struct mouth *m)
     return str_c(flites[h % 4]);
 }
 
-static LOOP bool start_at(struct run *run, struct mouth *m, struct error *e)
+static LOOP bool start_at(struct run *run, struct chain_provider *m, struct error *e)
 {
     uint64_t wait_ms;
-    if (!m->tts && mouth_open(run->chain, m, e) != ERR_OK)
+    if (!m->tts && chain_provider_open(run->chain, m, e) != ERR_OK)
         return false;
     run->attempt_us = clock_mono_us();
     if (!breaker_allow(&m->meter->breaker, run->attempt_us, &run->probe, &wait_ms) && !run->request.alone) {
@@ -208,7 +208,7 @@ static bool try_order(struct run *run, struct error *e)
     return false;
 }
 
-static void add(struct run *run, struct mouth *m)
+static void add(struct run *run, struct chain_provider *m)
 {
     for (size_t i = 0; i < run->count; i++) {
         if (run->order[i] == m)
@@ -222,10 +222,10 @@ uint64_t chain_start(struct chain *chain, struct str provider, const struct tts_
                      const struct tts_emit *to, void *arg, struct error *e)
 {
     on_loop();
-    struct mouths *set = mouths_now(chain);
-    struct mouth *own = provider.n ? mouths_find(set, provider) : NULL;
+    struct chain_providers *set = chain_providers_now(chain);
+    struct chain_provider *own = provider.n ? chain_providers_find(set, provider) : NULL;
     if (provider.n && !own) {
-        mouths_none(set, provider, e);
+        chain_providers_none(set, provider, e);
         return 0;
     }
     struct run *run = heap_alloc(sizeof *run);
@@ -257,7 +257,7 @@ uint64_t chain_start(struct chain *chain, struct str provider, const struct tts_
 
 static LOOP void cancel(struct run *run)
 {
-    struct mouth *m = run->order[run->at];
+    struct chain_provider *m = run->order[run->at];
     if (run->tts_id)
         m->tts->driver->cancel(m->tts, run->tts_id);
     close_attempt(run, ERR_OK, NULL, true);
@@ -301,6 +301,6 @@ void chain_free(struct chain *chain)
     while (chain->runs)
         cancel(chain->runs);
     if (chain->set)
-        mouths_free(chain->set);
+        chain_providers_free(chain->set);
     free(chain);
 }

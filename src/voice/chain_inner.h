@@ -1,6 +1,6 @@
 /*
  * A sentence and the providers that may speak it, as the three files of the chain share them: chain.c (one
- * provider after another), chain_mouths.c (which providers there are), chain_hear.c (what one says, handed
+ * provider after another), chain_providers.c (which providers there are), chain_hear.c (what one says, handed
  * on).
  *
  * A set is made of the settings at its first use and retired when they changed; it is freed when nothing of
@@ -16,7 +16,7 @@
 #include "voice/resample.h"
 
 /* A provider on this loop. */
-struct mouth {
+struct chain_provider {
     struct str name;
     struct speech_provider settings; /* of a [speech.NAME]; else only its name */
     const struct tts_driver *driver;
@@ -24,12 +24,12 @@ struct mouth {
     struct voice_meter *meter;
 };
 
-struct mouths {
+struct chain_providers {
     const struct config *config;
     struct arena arena;
-    struct mouth *list;
+    struct chain_provider *list;
     size_t count;
-    struct mouth *chain[CHAIN_MAX];
+    struct chain_provider *chain[CHAIN_MAX];
     size_t chain_count;
     unsigned running;
     bool retired;
@@ -38,14 +38,14 @@ struct mouths {
 struct run {
     struct run *next, **link;
     struct chain *chain;
-    struct mouths *set;
+    struct chain_providers *set;
     uint64_t id, tts_id;
     struct arena arena;
     struct tts_request request; /* copied */
     bool own;                   /* request.voice is the first provider's */
     const struct tts_emit *emit;
     void *arg;
-    struct mouth *order[CHAIN_MAX];
+    struct chain_provider *order[CHAIN_MAX];
     size_t count, at, failures;
     struct error first_failure;
     uint64_t attempt_us;
@@ -70,20 +70,21 @@ struct chain {
     struct workers *workers;
     const _Atomic(const struct config *) *config;
     struct speech_cache *cache; /* or NULL */
-    struct mouths *set;
+    struct chain_providers *set;
     struct run *runs;
     uint64_t last_id;
     bool closing;
 };
 
-/* chain_mouths.c */
-struct mouths *mouths_now(struct chain *chain) LOOP; /* of the settings that are in force now */
-void mouths_free(struct mouths *set) LOOP;
-struct mouth *mouths_find(struct mouths *set, struct str name); /* or NULL */
+/* chain_providers.c */
+struct chain_providers *
+chain_providers_now(struct chain *chain) LOOP; /* of the settings that are in force now */
+void chain_providers_free(struct chain_providers *set) LOOP;
+struct chain_provider *chain_providers_find(struct chain_providers *set, struct str name); /* or NULL */
 /* Fills *e: there is no provider of that name. */
-enum err mouths_none(const struct mouths *set, struct str name, struct error *e);
+enum err chain_providers_none(const struct chain_providers *set, struct str name, struct error *e);
 /* With the cache before it, under all that its sound comes from. */
-enum err mouth_open(const struct chain *chain, struct mouth *m, struct error *e) LOOP;
+enum err chain_provider_open(const struct chain *chain, struct chain_provider *m, struct error *e) LOOP;
 
 /* chain_hear.c: what the driver says of the present attempt (struct tts_emit, but for the end). */
 void run_on_format(void *arg, unsigned rate);

@@ -4,8 +4,9 @@
  */
 #include "voice/speech_inner.h"
 
+#include "voice/timings.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 /* A text read by a worker for its phones; it outlives the part where that is dropped. */
 struct reading {
@@ -65,29 +66,6 @@ void part_drop_mouth(struct part *p)
     p->reading = NULL;
 }
 
-static void add_keys(struct part *p, const struct viseme_key *keys, size_t count)
-{
-    struct viseme_key *all = arena_array(&p->arena, struct viseme_key, p->key_count + count);
-    if (p->key_count)
-        memcpy(all, p->keys, p->key_count * sizeof *all);
-    if (count)
-        memcpy(all + p->key_count, keys, count * sizeof *keys);
-    p->keys = all;
-    p->key_count += count;
-}
-
-static void add_words(struct part *p, const struct tts_word *words, size_t count)
-{
-    struct tts_word *all = arena_array(&p->arena, struct tts_word, p->word_count + count);
-    if (p->word_count)
-        memcpy(all, p->words, p->word_count * sizeof *all);
-    for (size_t i = 0; i < count; i++) {
-        all[p->word_count] = words[i];
-        all[p->word_count++].text = arena_str(&p->arena, words[i].text);
-    }
-    p->words = all;
-}
-
 bool part_shape(struct speech *s, struct part *p)
 {
     if (p->shaped || p->err || !s->emit->visemes || !(p->sound.n || (p->made && p->mouth)))
@@ -109,9 +87,9 @@ bool part_shape(struct speech *s, struct part *p)
     struct tts_word *words;
     size_t count, word_count;
     struct viseme_key *keys = mouth_keys(p->mouth, &a, p->made, &count, &words, &word_count);
-    add_keys(p, keys, count);
+    viseme_keys_add(&p->arena, &p->keys, &p->key_count, keys, count);
     if (!p->worded)
-        add_words(p, words, word_count);
+        tts_words_add(&p->arena, &p->words, &p->word_count, words, word_count);
     p->seen = 0;
     arena_release(&a);
     return true;
@@ -128,7 +106,7 @@ static void part_words(void *arg, const struct tts_word *words, size_t count)
 {
     on_loop();
     struct part *p = arg;
-    add_words(p, words, count);
+    tts_words_add(&p->arena, &p->words, &p->word_count, words, count);
     p->worded = p->worded || count;
     if (p->mouth)
         mouth_words(p->mouth, words, count);
@@ -138,7 +116,7 @@ static void part_visemes(void *arg, const struct viseme_key *keys, size_t count)
 {
     on_loop();
     struct part *p = arg;
-    add_keys(p, keys, count);
+    viseme_keys_add(&p->arena, &p->keys, &p->key_count, keys, count);
     p->shaped = true;
 }
 

@@ -5,6 +5,7 @@
  * emits is gathered; when that ended well, a job writes it. Writing outlives everything else of it.
  */
 #include "voice/cache.h"
+#include "voice/timings.h"
 
 #include <stdlib.h>
 
@@ -121,15 +122,7 @@ static void on_words(void *arg, const struct tts_word *words, size_t count)
 {
     on_loop();
     struct saying *s = arg;
-    struct tts_word *all = arena_array(&s->job.arena, struct tts_word, s->file.word_count + count);
-    if (s->file.word_count)
-        memcpy(all, s->file.words, s->file.word_count * sizeof *all);
-    for (size_t i = 0; i < count; i++) {
-        all[s->file.word_count + i] = words[i];
-        all[s->file.word_count + i].text = arena_str(&s->job.arena, words[i].text);
-    }
-    s->file.words = all;
-    s->file.word_count += count;
+    tts_words_add(&s->job.arena, &s->file.words, &s->file.word_count, words, count);
     if (s->emit->words)
         s->emit->words(s->arg, words, count);
 }
@@ -138,13 +131,7 @@ static void on_visemes(void *arg, const struct viseme_key *keys, size_t count)
 {
     on_loop();
     struct saying *s = arg;
-    struct viseme_key *all = arena_array(&s->job.arena, struct viseme_key, s->file.key_count + count);
-    if (s->file.key_count)
-        memcpy(all, s->file.keys, s->file.key_count * sizeof *all);
-    if (count)
-        memcpy(all + s->file.key_count, keys, count * sizeof *all);
-    s->file.keys = all;
-    s->file.key_count += count;
+    viseme_keys_add(&s->job.arena, &s->file.keys, &s->file.key_count, keys, count);
     if (s->emit->visemes)
         s->emit->visemes(s->arg, keys, count);
 }

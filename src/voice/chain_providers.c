@@ -21,7 +21,7 @@ const struct tts_driver *chain_driver(const struct config *config, struct str pr
     return driver && (*settings || driver->can & TTS_LOCAL) ? driver : NULL;
 }
 
-struct mouth *mouths_find(struct mouths *set, struct str name)
+struct chain_provider *chain_providers_find(struct chain_providers *set, struct str name)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (str_ieq(set->list[i].name, name))
@@ -32,7 +32,7 @@ struct mouth *mouths_find(struct mouths *set, struct str name)
     size_t most = (set->config ? set->config->speech_count : 0) + CHAIN_MAX;
     if (!driver || set->count == most)
         return NULL;
-    struct mouth *m = &set->list[set->count++];
+    struct chain_provider *m = &set->list[set->count++];
     m->driver = driver;
     m->name = arena_str(&set->arena, settings ? settings->name : str_c(driver->name));
     m->meter = voice_meter(m->name);
@@ -43,22 +43,23 @@ struct mouth *mouths_find(struct mouths *set, struct str name)
     return m;
 }
 
-static struct mouths *mouths_new(const struct config *config)
+static struct chain_providers *chain_providers_new(const struct config *config)
 {
-    struct mouths *set = heap_alloc(sizeof *set);
+    struct chain_providers *set = heap_alloc(sizeof *set);
     set->config = config;
-    set->list = arena_array(&set->arena, struct mouth, (config ? config->speech_count : 0) + CHAIN_MAX);
+    set->list =
+        arena_array(&set->arena, struct chain_provider, (config ? config->speech_count : 0) + CHAIN_MAX);
     for (size_t i = 0; config && i < config->voice.chain.n && set->chain_count < CHAIN_MAX - 2; i++) {
-        struct mouth *m = mouths_find(set, config->voice.chain.v[i]);
+        struct chain_provider *m = chain_providers_find(set, config->voice.chain.v[i]);
         if (m)
             set->chain[set->chain_count++] = m;
     }
     if (!set->chain_count)
-        set->chain[set->chain_count++] = mouths_find(set, STR("flite"));
+        set->chain[set->chain_count++] = chain_providers_find(set, STR("flite"));
     return set;
 }
 
-void mouths_free(struct mouths *set)
+void chain_providers_free(struct chain_providers *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->list[i].tts)
@@ -69,22 +70,22 @@ void mouths_free(struct mouths *set)
 }
 
 /* The set of the settings that are in force now. */
-struct mouths *mouths_now(struct chain *chain)
+struct chain_providers *chain_providers_now(struct chain *chain)
 {
     const struct config *config = atomic_load_explicit(chain->config, memory_order_acquire);
-    struct mouths *old = chain->set;
+    struct chain_providers *old = chain->set;
     if (old && old->config == config)
         return old;
-    chain->set = mouths_new(config);
+    chain->set = chain_providers_new(config);
     if (old) {
         old->retired = true;
         if (!old->running)
-            mouths_free(old);
+            chain_providers_free(old);
     }
     return chain->set;
 }
 
-enum err mouths_none(const struct mouths *set, struct str name, struct error *e)
+enum err chain_providers_none(const struct chain_providers *set, struct str name, struct error *e)
 {
     struct nearest near = NEAREST(name);
     for (size_t i = 0; set->config && i < set->config->speech_count; i++)
@@ -95,7 +96,7 @@ enum err mouths_none(const struct mouths *set, struct str name, struct error *e)
 }
 
 /* With the cache before it, under all that its sound comes from. */
-enum err mouth_open(const struct chain *chain, struct mouth *m, struct error *e)
+enum err chain_provider_open(const struct chain *chain, struct chain_provider *m, struct error *e)
 {
     enum err err = m->driver->open(chain->loop, chain->workers, &m->settings, &m->tts, e);
     CLEANUP_BUF struct buf source = BUF_INIT;
