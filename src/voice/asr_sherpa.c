@@ -130,6 +130,7 @@ static void close_listener(struct asr *asr)
     struct listener *l = (struct listener *)asr;
     while (l->utterances)
         cancel(asr, l->utterances->id);
+    sherpa_leave(l->host);
     free(l);
 }
 

@@ -89,6 +89,8 @@ enum err sherpa_host(const struct speech_provider *provider, struct str folder, 
     pthread_mutex_lock(&lock);
     write_open(&open_frame, provider, folder);
     *out = find_or_make(provider, open_frame.p, loops);
+    if (*out)
+        atomic_fetch_add(&(*out)->users, 1);
     pthread_mutex_unlock(&lock);
     return *out ? ERR_OK
                 : error_set(e, ERR_LIMIT,

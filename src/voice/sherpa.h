@@ -29,6 +29,7 @@
 enum {
     SHERPA_HOSTS_MAX = 64,    /* models in the life of the process; more are refused */
     SHERPA_WAITING_MAX = 256, /* tasks of one model that wait */
+    SHERPA_LEFT_MS = 60 * 1000,
 };
 
 /* Where relative folders are: DATA/models. Plain thread, before the loops start. */
@@ -43,6 +44,9 @@ struct sherpa_host;
  * is missing: no folder named, the library not installed. */
 enum err sherpa_host(const struct speech_provider *provider, struct str folder, struct loops *loops,
                      struct sherpa_host **out, struct error *e);
+/* For each that was given out; a model that no provider has any more is unloaded after a minute, whatever its
+ * idle_ms. */
+void sherpa_leave(struct sherpa_host *host) LOOP;
 
 /* On the loop that asked. format and sound of speaking only; json: of hearing and listing. */
 struct sherpa_events {

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "loop/child.h"
 #include "loop/child_frame.h"
+#include "voice/asr_read.h"
 #include "voice/sherpa_hear.h"
 
 #include <math.h>
@@ -34,8 +35,8 @@ struct child_state {
     bool looked, confined_all;
     struct sherpa_model model;
     const void *speaker, *ear;
-    char *ear_language; /* that it is set to */
-    int rate_told;      /* of the present sentence */
+    char ear_language[16]; /* that it is set to */
+    int rate_told;         /* of the present sentence */
     double volume;
     bool enough, gone;
 };
@@ -87,7 +88,7 @@ static enum err load(struct child_state *c, bool speak, struct error *e)
     if (speak && !c->speaker)
         c->speaker = sherpa_lib_speaker(&c->lib, &c->model, c->threads, c->language);
     if (!speak && !c->ear)
-        c->ear = sherpa_lib_ear(&c->lib, &c->model, c->threads, c->language);
+        c->ear = sherpa_lib_ear(&c->lib, &c->model, c->threads, c->ear_language);
     if (!(speak ? c->speaker : c->ear))
         return error_set(e, ERR_REFUSED, "The %s model in %s could not be loaded.",
                          sherpa_kind_name(c->model.kind), c->folder);
@@ -187,6 +188,25 @@ static bool speak(struct child_state *c, struct str order)
 }
 
 /* ---- hearing ---- */
+/* As the model knows it: "de-AT" is de; one that it cannot know is left to itself, as the library ends the
+ * process over it. Of static memory, or `room`. */
+static const char *ear_language(const struct child_state *c, struct str language, char room[16])
+{
+    static const char *const sense_voice[] = {"zh", "en", "ja", "ko", "yue"};
+    size_t n = 0;
+    while (n < language.n && language.p[n] != '-' && language.p[n] != '_')
+        n++;
+    str_copy(room, 16, str_sub(language, 0, n));
+    struct str code = str_c(room);
+    if (c->model.kind == SHERPA_WHISPER)
+        return str_eq(asr_language_name(code), code) ? "" : room;
+    for (size_t i = 0; i < sizeof sense_voice / sizeof *sense_voice; i++) {
+        if (str_eq(code, str_c(sense_voice[i])))
+            return room;
+    }
+    return c->model.kind == SHERPA_SENSE_VOICE ? "" : room;
+}
+
 static bool hear(struct child_state *c, struct str order)
 {
     CLEANUP_BUF struct buf json = BUF_INIT;
@@ -202,14 +222,13 @@ static bool hear(struct child_state *c, struct str order)
         free(samples);
         return unusable(c, &e);
     }
-    if (!language.n)
-        language = str_c(c->language);
-    if (!c->ear_language || !str_eq(language, str_c(c->ear_language))) {
-        free(c->ear_language);
-        c->ear_language = heap_cstr(language);
+    char room[16];
+    const char *wanted = ear_language(c, language.n ? language : str_c(c->language), room);
+    if (!str_eq(str_c(wanted), str_c(c->ear_language))) {
+        str_copy(c->ear_language, sizeof c->ear_language, str_c(wanted));
         sherpa_lib_set_language(&c->lib, c->ear, &c->model, c->threads, c->ear_language);
     }
-    enum err err = sherpa_hear(&c->lib, c->ear, samples, sound.n / sizeof *samples, language, &json, &e);
+    enum err err = sherpa_hear(&c->lib, c->ear, samples, sound.n / sizeof *samples, str_c(wanted), &json, &e);
     free(samples);
     return err ? tell('E', str_c(e.message)) : tell('D', buf_str(&json));
 }

@@ -128,8 +128,20 @@ static void on_idle(struct timer *timer)
 {
     on_loop();
     struct sherpa_host *host = CONTAINER(timer, struct sherpa_host, timer);
+    if (!host->idle_ms && atomic_load(&host->users))
+        return; /* it was left, and is used again */
     log_info("voice", "the model of the speech provider '%s' was not used and is unloaded", host->name);
     drop_child(host);
+}
+
+static LOOP void arm_idle(struct sherpa_host *host)
+{
+    if (!host->child || host->first)
+        return;
+    if (host->idle_ms)
+        timer_arm(&host->timer, host->idle_ms, on_idle);
+    else if (!atomic_load(&host->users))
+        timer_arm(&host->timer, SHERPA_LEFT_MS, on_idle);
 }
 
 static void on_late(struct timer *timer)
@@ -250,8 +262,7 @@ static void pump(struct sherpa_host *host)
         fault(&e, host, ERR_UNAVAILABLE, "overloaded", STR("could not be asked; try again in a moment."));
         end_first(host, e.err, &e, STR_NONE);
     }
-    if (!host->first && host->child && host->idle_ms)
-        timer_arm(&host->timer, host->idle_ms, on_idle);
+    arm_idle(host);
 }
 
 /* ---- what is asked ---- */
@@ -323,6 +334,21 @@ void sherpa_cancel(struct sherpa_ask *ask)
     note->host = ask->host;
     note->msg.deliver = arrived_home;
     loop_post(ask->host->home, &note->msg);
+}
+
+/* At home. */
+static void was_left(void *arg)
+{
+    on_loop();
+    struct sherpa_host *host = arg;
+    if (!host->stopped && !host->idle_ms)
+        arm_idle(host);
+}
+
+void sherpa_leave(struct sherpa_host *host)
+{
+    if (atomic_fetch_sub(&host->users, 1) == 1)
+        loop_call(host->home, was_left, host);
 }
 
 struct sherpa_limits sherpa_limits_of(const struct speech_provider *provider)

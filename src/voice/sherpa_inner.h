@@ -6,6 +6,8 @@
 
 #include "voice/sherpa.h"
 
+#include <stdatomic.h>
+
 struct sherpa_task; /* sherpa_host.c */
 
 struct sherpa_host {
@@ -13,6 +15,7 @@ struct sherpa_host {
     char *open_frame; /* what a child is told first; two hosts differ in it */
     char *name;       /* the provider's that was the first to use it: for sentences */
     struct loop *home;
+    atomic_uint users;   /* drivers that have it open */
     struct child *child; /* the rest is home's */
     bool loaded, busy, stopped;
     struct sherpa_task *first; /* the child has it where `busy` */

@@ -183,6 +183,7 @@ static LOOP void close_speaker(struct tts *t)
     struct speaker *s = (struct speaker *)t;
     while (s->first)
         cancel_saying(t, s->first->id);
+    sherpa_leave(s->host);
     free(s);
 }
 
