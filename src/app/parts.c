@@ -3,6 +3,7 @@
 #include "app/listeners.h"
 #include "app/serve.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/share.h"
 #include "engine/scripted.h"
@@ -11,6 +12,7 @@
 #include "net/ws_client.h"
 #include "persona/house.h"
 #include "voice/cache.h"
+#include "voice/remote_tts.h"
 #include "voice/sherpa.h"
 
 #include <errno.h>
@@ -20,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOOPS_DEFAULT_MAX = 8 };
+enum { LOOPS_DEFAULT_MAX = 8, GOODBYE_MS = 1000 };
 
 /* The web app; weak, so that the server can be built and tested without it. */
 extern const struct assets webapp_assets __attribute__((weak));
@@ -365,6 +367,7 @@ static void leave_voices(void *arg)
     on_loop();
     struct parts *p = arg;
     voices_stop(p->voices);
+    remote_stop();
     listening_stop(p->listening);
     ears_stop(p->ears);
     sherpa_stop();
@@ -404,15 +407,25 @@ static void end_memory(void *arg)
     memory_stop(end->parts->memory, memory_ended, &end->errand);
 }
 
+/* Turns and connections share one time to end; connections have a last moment for their goodbyes. */
+static unsigned what_is_left(unsigned grace_ms, uint64_t began_us)
+{
+    uint64_t used_ms = (clock_mono_us() - began_us) / 1000;
+    unsigned left_ms = used_ms < grace_ms ? grace_ms - (unsigned)used_ms : 0;
+    unsigned goodbye_ms = grace_ms < GOODBYE_MS ? grace_ms : GOODBYE_MS;
+    return left_ms > goodbye_ms ? left_ms : goodbye_ms;
+}
+
 static void stop_running(struct parts *p)
 {
     unsigned grace_ms = (unsigned)options_config(p->options)->server.shutdown_timeout;
+    uint64_t began_us = clock_mono_us();
     struct errand drained = ERRAND(NULL, NULL);
     struct memory_end end = {.parts = p, .errand = ERRAND(NULL, NULL)};
     housekeeping_stop(p);
     rooms_drain(p->rooms, loops_get(p->loops, 0), grace_ms, over, &drained);
     errand_wait(&drained);
-    net_stop(p->net, grace_ms);
+    net_stop(p->net, what_is_left(grace_ms, began_us));
     loop_call(loops_get(p->loops, 0), end_memory, &end);
     errand_wait(&end.errand);
     for (unsigned i = 0; i < loops_count(p->loops); i++)

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,12 +14,27 @@
 
 enum { TRIES_MAX = 5 };
 
+/* What a server that was killed had not finished taking in. */
+static void sweep_incoming(const char *data)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/incoming", data);
+    DIR *folder = opendir(path);
+    for (const struct dirent *d; folder && (d = readdir(folder));) {
+        if (d->d_name[0] != '.')
+            unlinkat(dirfd(folder), d->d_name, 0);
+    }
+    if (folder)
+        closedir(folder);
+}
+
 struct media_hub *media_hub_new(const struct media_hub_options *options)
 {
     struct media_hub *hub = heap_alloc(sizeof *hub);
     hub->options = *options;
     snprintf(hub->folder, sizeof hub->folder, "%.*s", STR_ARG(options->folder));
     pthread_mutex_init(&hub->lock, NULL);
+    sweep_incoming(hub->folder);
     hub->looks = looks_new(options->loops);
     return hub;
 }

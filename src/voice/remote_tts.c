@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 static atomic_ullong last_id;
+static _Thread_local struct remote *all_open;
 
 /* ---- the functions of a driver ---- */
 enum err remote_open(const struct remote_service *service, struct loop *loop,
@@ -25,6 +26,11 @@ enum err remote_open(const struct remote_service *service, struct loop *loop,
     while (str_ends(r->base_url, STR("/")))
         r->base_url.n--;
     remote_endpoint_init(&r->endpoint, r->settings.name, r->base_url, r->settings.api_key);
+    r->open_next = all_open;
+    r->open_link = &all_open;
+    if (r->open_next)
+        r->open_next->open_link = &r->open_next;
+    all_open = r;
     *out = &r->tts;
     return ERR_OK;
 }
@@ -129,9 +135,36 @@ void remote_close(struct tts *t)
         remote_call_settle(c);
     }
     r->closed = true;
+    *r->open_link = r->open_next;
+    if (r->open_next)
+        r->open_next->open_link = r->open_link;
     if (--r->busy == 0) {
         arena_release(&r->arena);
         free(r);
+    }
+}
+
+/* Any call of this loop; NULL: none is left. */
+static struct remote_call *any_call(void)
+{
+    for (struct remote *r = all_open; r; r = r->open_next) {
+        if (r->calls)
+            return r->calls;
+    }
+    return NULL;
+}
+
+void remote_stop(void)
+{
+    on_loop();
+    struct error e = {0};
+    error_set(&e, ERR_UNAVAILABLE, "The server is being stopped; ask again when it is back.");
+    /* From the start each time: who is told may close a provider. */
+    for (struct remote_call *c; (c = any_call());) {
+        c->busy++;
+        remote_call_end(c, ERR_UNAVAILABLE, &e);
+        c->busy--;
+        remote_call_settle(c);
     }
 }
 

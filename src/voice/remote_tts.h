@@ -83,6 +83,7 @@ struct remote {
     struct remote_call *calls;
     bool closed;
     unsigned busy;
+    struct remote *open_next, **open_link; /* those that are open on this loop */
 };
 
 /* The functions of a driver; open() is a line of its own that calls remote_open(). */
@@ -96,6 +97,9 @@ uint64_t remote_clone(struct tts *t, const struct tts_clone *clone, tts_cloned_f
 uint64_t remote_unclone(struct tts *t, struct str voice, tts_cloned_fn *done, void *arg, struct error *e);
 void remote_cancel(struct tts *t, uint64_t id);
 void remote_close(struct tts *t);
+/* Ends what is under way on this loop with an error: the server stops. Providers stay open until their owners
+ * close them. */
+void remote_stop(void) LOOP;
 
 /* For document(): its sound in base64 and the words that belong to it, either may be empty; or a failure that
  * it told. The call may be over afterwards: remote_call_over() says so. */

@@ -22,9 +22,11 @@ export function removeFolder(folder) {
     rmSync(folder, { recursive: true, force: true });
 }
 
-/** Starts a server; resolves when it answers. `args` are further flags, `listen` defaults to a free port. */
-export async function startServer({ data = makeFolder(), args = [], listen = '127.0.0.1:0', env = {}, program = binary } = {}) {
-    const child = spawn(program, ['serve', '--data', data, '--listen', listen, ...args], {
+/** Starts a server; resolves when it answers. `args` are further flags, `listen` defaults to a free port; `wrap` is a command
+ *  that ends in becoming the server. */
+export async function startServer({ data = makeFolder(), args = [], listen = '127.0.0.1:0', env = {}, program = binary, wrap = [] } = {}) {
+    const [first, ...before] = [...wrap, program];
+    const child = spawn(first, [...before, 'serve', '--data', data, '--listen', listen, ...args], {
         env: { PATH: process.env.PATH, NO_COLOR: '1', ...env },
         stdio: ['ignore', 'pipe', 'pipe']
     });
