@@ -262,6 +262,28 @@ test("a person's other tabs are not others: an interruption stops the persona in
     await Promise.all([ear.close(), tab.close()]);
 });
 
+test('twenty come, go and change what they hear while a persona speaks; who stays misses nothing', async () => {
+    const room = await openRoom(server, ['told']);
+    const stays = await listen(server, room);
+    await say(server, room, 'Tell it to a crowd.');
+    const answer = await teller.next();
+    answer.say(`${FIRST} ${SECOND}`);
+    const caption = await stays.told('caption');
+    await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+        const one = await listen(server, room, i % 2 ? 'opus' : 'pcm');
+        one.send({ type: 'join', room, audio: i % 2 ? 'pcm' : 'opus' });
+        await pause(5 * i);
+        one.send({ type: 'join', room, audio: i % 3 ? 'opus' : false });
+        if (i % 4) one.ws.terminate();
+        else await one.close();
+    }));
+    answer.end();
+    assert.equal((await over(stays, caption.turn)).data.reason, 'done');
+    for (const index of [0, 1]) assert.ok(whole(stays.sound, caption.turn, index).samples > 8000);
+    assert.equal((await request(server, 'GET', '/readyz')).status, 200);
+    await stays.close();
+});
+
 test('a message is spoken again as it was; what was spoken before is there at once', async () => {
     const room = await openRoom(server, ['told']);
     const ear = await listen(server, room);
