@@ -41,8 +41,10 @@ tests/node_modules/.stamp: tests/package.json tests/package-lock.json tests/.npm
 	@$(NPM) --prefix tests ci --silent --no-audit --no-fund
 	@touch $@
 
+# Most of a browser's test is waiting: two at once on two cores. Voice is alone, as sound does not wait.
 test-web: build/eidolon tests/node_modules/.stamp
-	@node tests/run.mjs tests/web/*.test.mjs
+	@node tests/run.mjs --at-once=2 $(filter-out tests/web/voice.test.mjs,$(wildcard tests/web/*.test.mjs))
+	@node tests/run.mjs tests/web/voice.test.mjs
 
 pictures: build/eidolon tests/node_modules/.stamp
 	node tests/web/pictures.mjs

@@ -52,6 +52,31 @@ export async function putMouth(page) {
     });
 }
 
+/** A room that gives the loudspeaker's sound back to the microphone of putMouth(), where no echo is taken out any more. */
+export async function putEcho(page, share) {
+    await page.addInitScript((share) => {
+        const connect = AudioNode.prototype.connect;
+        const bridges = [];
+        AudioNode.prototype.connect = function (target, ...rest) {
+            if (target instanceof AudioDestinationNode) {
+                const bridge = this.context.createMediaStreamDestination();
+                connect.call(this, bridge);
+                bridges.push(bridge.stream);
+            }
+            return connect.call(this, target, ...rest);
+        };
+        const take = AudioContext.prototype.createMediaStreamSource;
+        AudioContext.prototype.createMediaStreamSource = function (stream) {
+            const both = take.call(this, stream);
+            const back = this.createGain();
+            back.gain.value = share;
+            back.connect(both);
+            setInterval(() => bridges.splice(0).forEach((one) => new MediaStreamAudioSourceNode(this, { mediaStream: one }).connect(back)), 100);
+            return both;
+        };
+    }, share);
+}
+
 /** Sound into the microphone of putMouth(), from now on; ends when it is said. */
 export const speakInto = (page, { samples, rate }) => page.evaluate(([text, rate]) => globalThis.speakInto(text, rate), [Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength).toString('base64'), rate]);
 

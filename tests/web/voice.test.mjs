@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { allEvents, makeFolder, removeFolder, request, startServer } from '../lib/server.mjs';
 import { startOpenaiServer } from './model.mjs';
 import { PHONE, accessible, closePage, composer, enterRoom, launch, mine, openPage, quiet, say, shoot, theirs } from './browser.mjs';
-import { flite, heardIn, human, humanThere, microphoneFlags, putEars, putMouth, recording, silence, softer, speakInto, toldOf, untilTold } from './hearing.mjs';
+import { flite, heardIn, human, humanThere, microphoneFlags, putEars, putEcho, putMouth, recording, silence, softer, speakInto, toldOf, untilTold } from './hearing.mjs';
 
 /* A story of a minute, so that there is something to interrupt. */
 const STORY = `Once there was a lighthouse at the end of the harbour. Its keeper was called Ansel, and he wrote letters to the ships.
@@ -35,10 +35,11 @@ const microphone = (page) => page.locator('#main').getByRole('button', { name: /
 const state = (page) => page.locator('[data-voice]');
 
 /** A page in a room, with ears in it; the sound on if asked. */
-async function enter(browser, { on = false, who = 'Mia', mouth = false, ...options } = {}) {
+async function enter(browser, { on = false, who = 'Mia', mouth = false, echo = 0, ...options } = {}) {
     const page = await openPage(browser, server, options);
     await putEars(page);
     if (mouth) await putMouth(page);
+    if (echo) await putEcho(page, echo);
     await enterRoom(page, who);
     if (on) {
         await sound(page).click();
@@ -50,6 +51,19 @@ async function enter(browser, { on = false, who = 'Mia', mouth = false, ...optio
 }
 const roomOf = (page) => new URL(page.url()).pathname.split('/').at(-1);
 const highlighted = (page, name) => page.evaluate((name) => [...(CSS.highlights.get(name) ?? [])].map(String).join(' '), name);
+
+/* Most words of “tell me about the sea”, in the last thing that one said; pocketsphinx takes one for another at times. */
+async function understoodSea(page) {
+    const words = ['tell', 'me', 'about', 'the', 'sea'];
+    await page.waitForFunction(
+        (words) => {
+            const said = [...document.querySelectorAll('article.row.mine .bubble')].at(-1)?.textContent.toLowerCase().split(/\W+/) ?? [];
+            return words.filter((word) => said.includes(word)).length >= 3;
+        },
+        words,
+        { timeout: 45000 },
+    );
+}
 
 async function withStory(what) {
     await request(server, 'PUT', '/api/config', { 'engine.default': 'story' });
@@ -86,7 +100,7 @@ test('an answer is heard as it is written, with captions on its clock, and its w
     const row = theirs(page).last();
     await row.hover();
     await row.getByRole('button', { name: 'Why this answer' }).click();
-    await row.getByText('First sound made').waitFor();
+    await row.getByText('First sound', { exact: true }).waitFor();
     await row.getByText('Heard here').waitFor();
     await accessible(page, 'waterfall');
     await shoot(page, 'voice-waterfall');
@@ -133,11 +147,11 @@ test('volume, mute, captions and stopping work while a persona speaks; a room ma
         await page.getByLabel('Captions').check();
         await page.locator('.caption mark').waitFor();
         await page.keyboard.press('Escape');
-        const before = await page.evaluate(() => performance.now());
         await page.getByRole('button', { name: 'Stop speaking' }).first().click();
         await untilTold(page, 'message.heard');
         await page.waitForTimeout(300);
-        assert.ok((await heardIn(page)).last - before < 300);
+        const [pressed] = await toldOf(page, 'interrupt');
+        assert.ok((await heardIn(page)).last - pressed.at < 100, 'silent at once');
         const [heard] = await toldOf(page, 'message.heard');
         const whole = (await allEvents(server, roomOf(page))).find((event) => event.data?.id === heard.data.of);
         assert.ok(heard.data.text.length > 0 && heard.data.text.length < whole.data.text.length && whole.data.text.startsWith(heard.data.text));
@@ -208,8 +222,27 @@ test('a conversation by voice: understood, answered aloud, "yeah" goes on, an in
         assert.ok(whole.data.text.startsWith(heard.data.text), `“${heard.data.text}” is how it begins`);
         await page.getByText('You interrupted; the rest was not heard.').waitFor();
         assert.ok((await highlighted(page, 'unheard')).length > 10);
-        await mine(page).getByText(/about the sea/i).waitFor({ timeout: 45000 });
+        await understoodSea(page);
         await microphone(page).click();
+        await closePage(page);
+    });
+});
+
+test('what the loudspeaker gives back stops nobody; a person does', async (t) => {
+    const browser = await launch(microphoneFlags(recording(data, 'echo', [silence(90)])));
+    t.after(() => browser.close());
+    const sea = await flite(server, 'Stop, please tell me about the sea.');
+    await withStory(async () => {
+        const page = await enter(browser, { who: 'Solene', mouth: true, echo: 0.15 });
+        await microphone(page).click();
+        await state(page).and(page.locator('[data-voice=listening]')).waitFor();
+        await say(page, 'Tell me a story');
+        await page.locator('.caption mark').waitFor();
+        await page.waitForTimeout(5000);
+        assert.equal((await toldOf(page, 'speech.pause')).length, 0, 'it does not hear itself');
+        void speakInto(page, sea);
+        await untilTold(page, 'speech.stop');
+        await understoodSea(page);
         await closePage(page);
     });
 });
@@ -245,7 +278,7 @@ test('held to talk: only what is said meanwhile is heard; Escape takes it back',
     await said;
     await page.waitForTimeout(300);
     await page.mouse.up();
-    await mine(page).getByText(/about the sea/i).waitFor({ timeout: 45000 });
+    await understoodSea(page);
     await page.getByRole('heading', { level: 1 }).click();
     await page.keyboard.down(' ');
     await page.getByText('Hearing you').waitFor();
@@ -350,7 +383,7 @@ test('a voice is chosen, tried and kept; providers are added and tested', async 
     await page.getByRole('radio', { name: /^awb/ }).check();
     await page.getByRole('button', { name: 'Hear it', exact: true }).click();
     await page.waitForFunction(() => globalThis.loudness?.some(([, rms]) => rms > 0.01), null, { timeout: 20000 });
-    await page.getByRole('button', { name: 'Hear slt' }).click();
+    await page.getByRole('button', { name: 'Hear the voice slt' }).click();
     await page.getByRole('button', { name: 'Copy a voice' }).click();
     await page.getByText(/None of the providers here can copy a voice/).waitFor();
     await page.locator('#p-voice-provider').scrollIntoViewIfNeeded();

@@ -9,6 +9,7 @@ import { connection, type VoiceMessage } from '../socket.svelte';
 import type { SocketMicFinal, SocketMicState } from '../generated/types';
 import { BrowserEar, hasBrowserEar } from './browser-ear';
 import { Capture, devices, type Device } from './capture';
+import { EchoGate } from './echo';
 import { microphoneFrame } from './frames';
 import { hindered, obstacleOf, type Obstacle } from './obstacles';
 import { prefs } from './prefs.svelte';
@@ -45,6 +46,7 @@ class Microphone {
 
     private capture: Capture | null = null;
     private ear: BrowserEar | null = null;
+    private readonly echo = new EchoGate();
     private wanted: string | null = null;
     private who = '';
     /* The id of the request that opened it at the server. */
@@ -152,6 +154,7 @@ class Microphone {
         this.held = false;
         this.level = 0;
         this.partial = '';
+        this.echo.reset();
         this.room = null;
         speaker.duck(false);
     }
@@ -214,12 +217,18 @@ class Microphone {
     private frame(samples: Int16Array, level: number): void {
         this.level = Math.max(level, this.level * LEVEL_FALLS);
         if (this.pushToTalk && !this.held) return;
-        if (level > LOUD) speaker.lastAsked = performance.now();
+        /* Held to talk, one means what is heard. */
+        const mine = this.pushToTalk || this.echo.passes(level, speaker.loudness);
+        if (!mine) samples.fill(0);
+        else if (level > LOUD) speaker.lastAsked = performance.now();
         connection.sound(microphoneFrame(samples));
     }
 
     private heard(message: VoiceMessage): void {
         if (message.type.startsWith('speech.')) speaker.command(message);
+        if (message.type === 'speech.pause') this.echo.alarm();
+        else if (message.type === 'speech.resume') this.echo.falseAlarm();
+        else if ((message.type === 'mic.partial' || message.type === 'mic.final') && message.text) this.echo.words();
         if (message.room !== this.room) return;
         if (message.type === 'mic') {
             /* Only ever an answer to our own closing. */

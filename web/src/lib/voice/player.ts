@@ -23,6 +23,8 @@ const PUMP_MS = 100;
 const GIVE_UP_MS = 1500;
 const SILENT_MS = 5000;
 const LARGEST_GAP_S = 1;
+/* Some 40 ms at usual rates. */
+const METER_SAMPLES = 2048;
 
 export interface Place {
     utterance: string;
@@ -76,6 +78,8 @@ export class Player {
     readonly context: AudioContext;
     private readonly volume: GainNode;
     private readonly gate: GainNode;
+    private readonly meter: AnalyserNode;
+    private readonly window = new Float32Array(METER_SAMPLES);
     private queue: Utterance[] = [];
     private pieces: Piece[] = [];
     private nextAt = 0;
@@ -88,7 +92,9 @@ export class Player {
         this.context = new AudioContext({ latencyHint: 'interactive' });
         this.gate = this.context.createGain();
         this.volume = this.context.createGain();
+        this.meter = new AnalyserNode(this.context, { fftSize: METER_SAMPLES });
         this.gate.connect(this.volume).connect(this.context.destination);
+        this.volume.connect(this.meter);
         this.context.addEventListener('statechange', () => this.pump());
     }
 
@@ -109,6 +115,13 @@ export class Player {
         if (this.context.state !== 'running') await Promise.race([this.context.resume(), new Promise((done) => setTimeout(done, 300))]);
         this.pump();
         return this.running;
+    }
+
+    /* How loud it is just now, as the loudspeaker gets it: a root mean square. */
+    loudness(): number {
+        if (!this.pieces.length && !this.held) return 0;
+        this.meter.getFloatTimeDomainData(this.window);
+        return Math.sqrt(this.window.reduce((sum, one) => sum + one * one, 0) / METER_SAMPLES);
     }
 
     setVolume(level: number): void {

@@ -271,6 +271,11 @@ export class Speaker {
         if (spoken?.turn) connection.voice({ type: 'played', room: spoken.room, turn: spoken.turn, index: place.index, ms: Math.round(place.ms) });
     }
 
+    /* How loud the loudspeaker is just now. */
+    get loudness(): number {
+        return this.player?.loudness() ?? 0;
+    }
+
     /* The mouth of whoever is heard now, for a drawing; null while nobody of that name is. */
     mouthOf(author: string | undefined): MouthShape | null {
         const heard = this.hearing;
