@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { png, tone, wav } from '../lib/mediafiles.mjs';
 import { allEvents, makeFolder, removeFolder, request, startServer } from '../lib/server.mjs';
+import { spoken } from '../lib/sound.mjs';
 import { addTold, listen, startTeller } from './lib/listener.mjs';
-import { openMic, sleep, spoken, stream } from './lib/microphone.mjs';
+import { openMic, sleep, stream } from './lib/microphone.mjs';
 import { openRoom, say } from './lib/talk.mjs';
 
 const LONG = Array.from({ length: 12 }, (_, i) => `Sentence number ${i + 1} goes on for quite a while so that it is still being heard.`).join(' ');
