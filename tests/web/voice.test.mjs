@@ -320,7 +320,7 @@ test('the microphone is explained before it is asked for; a refusal says how to 
     await state(page).waitFor();
     await page.getByRole('button', { name: 'Microphone settings' }).click();
     await page.getByRole('dialog').getByLabel('Device').waitFor();
-    assert.ok((await page.getByRole('dialog').getByLabel('Device').locator('option').count()) >= 2);
+    await page.getByRole('dialog').getByLabel('Device').locator('option').nth(1).waitFor({ state: 'attached' });
     await accessible(page, 'microphone settings');
     await shoot(page, 'voice-settings');
     await page.keyboard.press('Escape');
