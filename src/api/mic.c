@@ -288,6 +288,7 @@ static LOOP enum err mic_open(struct client *client, const struct json *message,
         .opus = mic->opus,
         .threshold = config->ear.threshold,
         .silence_ms = (unsigned)config->ear.silence,
+        .utterance_ms = (unsigned)config->ear.utterance,
         .complete = true,
         .no_text = mic->browser,
         .keep_sound = true, /* for engines that hear by themselves */

@@ -93,6 +93,9 @@ static void on_time(struct timer *timer)
     uint64_t now = mic_now_ms();
     if (mic->barge.state == BARGE_SPEAKING && now >= mic->playing.until_ms + MIC_TAIL_MS)
         barge_persona_ends(&mic->barge, now);
+    /* Of an energy gate's "speech" nothing is known at all: without words nobody gives way to it. */
+    mic->barge.no_partials = !mic->browser && !listener_streams(mic->listener) &&
+                             str_eq(str_c(listener_detector(mic->listener)), STR("silero"));
     mic_do(mic, barge_tick(&mic->barge, now));
 }
 

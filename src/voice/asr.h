@@ -9,7 +9,9 @@
  * Promises of every driver, as of tts.h: start() emits nothing before it has returned and copies what it
  * keeps; feed() and finish() emit nothing before they have returned; exactly one end() and nothing after it,
  * unless it was cancelled: then nothing at all. cancel() may be called from inside any emit function; an
- * unknown id is ignored everywhere. An utterance that hears nothing ends well, with an empty text.
+ * unknown id is ignored everywhere. rest() says that the speaker is silent for the moment: a driver may begin
+ * its last pass, so that the text is there when finish() comes; what is fed after it makes that pass void. An
+ * utterance that hears nothing ends well, with an empty text.
  *
  * The transcript is JSON, as voice/ear.h has it: {"text","language","confidence"|null,"duration_ms",
  * "segments":[{"id","start","end","text","confidence"|null,"words":[{"word","start","end","confidence"?}]}]},
@@ -73,6 +75,7 @@ struct asr_driver {
     uint64_t (*start)(struct asr *asr, const struct asr_request *request, const struct asr_emit *emit,
                       void *arg, struct error *e);
     void (*feed)(struct asr *asr, uint64_t id, const int16_t *samples, size_t count);
+    void (*rest)(struct asr *asr, uint64_t id); /* NULL: the driver has no use for it */
     void (*finish)(struct asr *asr, uint64_t id);
     void (*cancel)(struct asr *asr, uint64_t id);
     void (*close)(struct asr *asr); /* cancels what still runs */

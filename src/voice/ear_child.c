@@ -5,10 +5,10 @@
 #include "voice/ear.h"
 
 #include "base/json.h"
+#include "voice/sphinx.h"
 #include "voice/sphinx_model.h"
 #include "voice/vad.h"
 
-#include <math.h>
 #include <sndfile.h>
 #include <soxr.h>
 #include <stdio.h>
@@ -16,11 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef EIDOLON_SPHINX_MODEL
-#endif
-
 static const uint64_t MEMORY_MAX = (uint64_t)2 << 30;
-enum { DECODED_PIECE = 16384, FRAMES_A_SECOND = 100, CHANNELS_MAX = 32 };
+enum { DECODED_PIECE = 16384, CHANNELS_MAX = 32 };
 
 /* ---- the file's bytes to samples ---- */
 struct source {
@@ -129,19 +126,6 @@ static enum err decode(struct str bytes, struct buf *to, struct error *e)
 }
 
 /* ---- samples to words ---- */
-static bool is_word(const char *word)
-{
-    return word && word[0] != '<' && word[0] != '[' && word[0] != '+';
-}
-
-/* "hello(2)" is a second way to say hello. */
-static struct str spelling(const char *word)
-{
-    struct str s = str_c(word);
-    size_t alternative = str_find_char(s, '(');
-    return alternative == SIZE_MAX ? s : str_sub(s, 0, alternative);
-}
-
 struct heard {
     struct buf text;
     struct jw w;
@@ -149,11 +133,6 @@ struct heard {
     double sum;
     size_t words;
 };
-
-static double rounded(double value, double places)
-{
-    return round(value * places) / places;
-}
 
 static bool tell(char letter, struct str rest)
 {
@@ -176,21 +155,19 @@ static void hear_span(ps_decoder_t *ps, struct heard *h, const int16_t *samples,
     ps_end_utt(ps);
     jw_array(&w);
     for (ps_seg_t *seg = ps_seg_iter(ps); seg; seg = ps_seg_next(seg)) {
-        int first, last, acoustic, language, back;
+        int first, last;
         const char *word = ps_seg_word(seg);
-        if (!is_word(word))
+        if (!sphinx_is_word(word))
             continue;
-        double sure = logmath_exp(ps_get_logmath(ps), ps_seg_prob(seg, &acoustic, &language, &back));
-        ps_seg_frames(seg, &first, &last);
-        sure = sure > 1 ? 1 : sure;
+        double sure = sphinx_word(ps, seg, &first, &last);
         if (text.n)
             buf_add_char(&text, ' ');
-        buf_add(&text, spelling(word));
+        buf_add(&text, sphinx_spelling(word));
         jw_object(&w);
-        jw_kv_string(&w, "word", spelling(word));
-        jw_kv_double(&w, "start", rounded(from_s + (double)first / FRAMES_A_SECOND, 100));
-        jw_kv_double(&w, "end", rounded(from_s + (double)(last + 1) / FRAMES_A_SECOND, 100));
-        jw_kv_double(&w, "confidence", rounded(sure, 1000));
+        jw_kv_string(&w, "word", sphinx_spelling(word));
+        jw_kv_double(&w, "start", sphinx_rounded(from_s + (double)first / SPHINX_FRAMES_A_SECOND, 100));
+        jw_kv_double(&w, "end", sphinx_rounded(from_s + (double)(last + 1) / SPHINX_FRAMES_A_SECOND, 100));
+        jw_kv_double(&w, "confidence", sphinx_rounded(sure, 1000));
         jw_end_object(&w);
         sum += sure;
         count++;
@@ -200,10 +177,10 @@ static void hear_span(ps_decoder_t *ps, struct heard *h, const int16_t *samples,
         return;
     jw_object(&h->w);
     jw_kv_u64(&h->w, "id", h->segments++);
-    jw_kv_double(&h->w, "start", rounded(from_s, 100));
-    jw_kv_double(&h->w, "end", rounded((double)span->to / VAD_RATE, 100));
+    jw_kv_double(&h->w, "start", sphinx_rounded(from_s, 100));
+    jw_kv_double(&h->w, "end", sphinx_rounded((double)span->to / VAD_RATE, 100));
     jw_kv_string(&h->w, "text", buf_str(&text));
-    jw_kv_double(&h->w, "confidence", rounded(sum / (double)count, 1000));
+    jw_kv_double(&h->w, "confidence", sphinx_rounded(sum / (double)count, 1000));
     jw_kv_raw(&h->w, "words", buf_str(&words));
     jw_end_object(&h->w);
     if (h->text.n)
@@ -233,7 +210,7 @@ static bool hear_all(ps_decoder_t *ps, const int16_t *samples, size_t count)
     jw_object(&w);
     jw_kv_string(&w, "text", buf_str(&h.text));
     jw_kv_string(&w, "language", STR("en"));
-    jw_kv_double(&w, "confidence", h.words ? rounded(h.sum / (double)h.words, 1000) : 0);
+    jw_kv_double(&w, "confidence", h.words ? sphinx_rounded(h.sum / (double)h.words, 1000) : 0);
     jw_kv_u64(&w, "duration_ms", count * 1000 / VAD_RATE);
     jw_kv_raw(&w, "segments", buf_str(&segments));
     jw_end_object(&w);

@@ -25,7 +25,7 @@ struct utterance {
     const struct asr_emit *emit;
     void *arg;
     struct buf sound;
-    bool partials, finished;
+    bool partials, resting, finished;
     unsigned attempts;
 };
 
@@ -50,15 +50,14 @@ struct sphinx {
     char complaint[256];          /* why there is no model */
 };
 
-static atomic_uint serials;
+static atomic_uint serials, children; /* of the process */
 
 static void serve(struct sphinx *s) LOOP;
 
-/* How many children a loop may have: its share, so that no loop's people wait for another's. */
-static LOOP unsigned most(const struct sphinx *s)
+/* One more child? A loop may always have a few, so that no loop's people wait for another's. */
+static LOOP bool may_have_another(const struct sphinx *s)
 {
-    unsigned share = EAR_LIVE_CHILDREN_MAX / loops_count(loop_all(s->base.loop));
-    return share > EAR_LIVE_LOOP_MIN ? share : EAR_LIVE_LOOP_MIN;
+    return s->count < EAR_LIVE_LOOP_MIN || atomic_load(&children) < EAR_LIVE_CHILDREN_MAX;
 }
 
 /* ---- utterances ---- */
@@ -113,6 +112,7 @@ static LOOP void hearer_free(struct hearer *h)
     timer_close(&h->timer);
     child_close(h->child);
     h->sphinx->count--;
+    atomic_fetch_sub(&children, 1);
     loop_defer(loop_self(), free, h);
 }
 
@@ -156,6 +156,8 @@ static LOOP void take(struct hearer *h, struct utterance *u)
     if (u->finished) {
         send_to(h, 'F', STR_NONE);
         timer_arm(&h->timer, EAR_LIVE_LATE_MS, on_late);
+    } else if (u->resting) {
+        send_to(h, 'W', STR_NONE);
     }
 }
 
@@ -182,6 +184,8 @@ static void on_frame(void *arg, struct str frame)
     struct str rest = str_from(frame, 1 + sizeof serial);
     if (frame.n > sizeof serial)
         memcpy(&serial, frame.p + 1, sizeof serial);
+    if (timer_armed(&h->timer) && h->utterance && h->utterance->finished)
+        timer_arm(&h->timer, EAR_LIVE_LATE_MS, on_late); /* slow is not late, on a machine that is busy */
     if (letter == 'R') {
         h->sphinx->complaint[0] = '\0';
         set_free(h);
@@ -228,9 +232,10 @@ static LOOP struct hearer *hearer_new(struct sphinx *s)
     static const struct child_events events = {on_frame, on_lost};
     static const char *const args[] = {"child", "hear", NULL};
     static const struct child_options options = {.name = "live ear", .args = args};
-    if (s->count >= most(s))
+    if (!may_have_another(s))
         return NULL;
     s->count++;
+    atomic_fetch_add(&children, 1);
     struct hearer *h = heap_alloc(sizeof *h);
     h->sphinx = s;
     h->next = s->hearers;
@@ -346,8 +351,20 @@ static void live_feed(struct asr *asr, uint64_t id, const int16_t *samples, size
     if (!u || u->finished)
         return;
     buf_add(&u->sound, bytes);
+    u->resting = false;
     if (u->hearer && !u->sound.overflow)
         send_to(u->hearer, 'A', bytes);
+}
+
+static void live_rest(struct asr *asr, uint64_t id)
+{
+    on_loop();
+    struct utterance *u = find(asr, id);
+    if (!u || u->finished || u->resting)
+        return;
+    u->resting = true;
+    if (u->hearer)
+        send_to(u->hearer, 'W', STR_NONE);
 }
 
 static void live_finish(struct asr *asr, uint64_t id)
@@ -399,6 +416,7 @@ const struct asr_driver asr_sphinx = {
     .open = live_open,
     .start = live_start,
     .feed = live_feed,
+    .rest = live_rest,
     .finish = live_finish,
     .cancel = live_cancel,
     .close = live_close,

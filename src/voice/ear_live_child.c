@@ -2,34 +2,48 @@
  * The child that hears while somebody speaks; see ear_live.h. Frames: a letter, the utterance's id (u32), the
  * rest.
  *
- *   to it:   S u8 partials   begin        A samples   more sound       F   over        C   forget it
+ *   to it:   S u8 partials   begin        A samples   more sound       W   silence, perhaps the end
+ *            F   over                     C   forget it
  *   from it: R   ready (id 0)             N text   there is no model (id 0)
  *            P text   so far              D JSON   the transcript
+ *
+ * The last passes (over all that was said, then through the lattice) are done at W, while the server still
+ * waits whether more is said; at F the transcript is there. pocketsphinx cannot take an end back, and to hear
+ * all of it again costs too much where eight people pause for thought; so what is said after W is a segment
+ * of its own.
  */
 #include "voice/ear_live.h"
 
 #include "base/arena.h"
 #include "base/json.h"
 #include "loop/child.h"
+#include "voice/sphinx.h"
 #include "voice/sphinx_model.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#ifndef EIDOLON_SPHINX_MODEL
-#endif
-
 static const uint64_t MEMORY_MAX = (uint64_t)1 << 30;
-enum { FRAMES_A_SECOND = 100, PARTIAL_SAMPLES = ASR_RATE / 1000 * EAR_LIVE_PARTIAL_MS };
+enum { PARTIAL_SAMPLES = ASR_RATE / 1000 * EAR_LIVE_PARTIAL_MS };
+
+/* Of a transcript: segments that were written down. */
+struct written {
+    struct buf segments, text; /* JSON objects parted by commas; the words of all */
+    unsigned count;
+    double sure; /* sum over the words */
+    size_t words;
+};
 
 struct hearing {
     ps_decoder_t *ps;
-    uint32_t id; /* 0: no utterance */
-    bool partials;
-    size_t fed, told; /* samples; at which the last partial text was looked for */
-    struct buf text;  /* of that */
+    uint32_t id;         /* 0: no utterance */
+    bool partials, open; /* open: pocketsphinx is in the middle of it */
+    bool resting;        /* the last passes are done, `now` is what they gave */
+    struct written before, now;
+    size_t base, fed,
+        told;           /* samples: before this segment; of it; when the last partial text was looked for */
+    struct buf partial; /* of that */
 };
 
 static bool tell(char letter, uint32_t id, struct str rest)
@@ -41,80 +55,128 @@ static bool tell(char letter, uint32_t id, struct str rest)
     return !frame.overflow && child_write(buf_str(&frame));
 }
 
-static bool is_word(const char *word)
-{
-    return word && word[0] != '<' && word[0] != '[' && word[0] != '+';
-}
-
-/* "hello(2)" is a second way to say hello. */
-static struct str spelling(const char *word)
-{
-    struct str s = str_c(word);
-    size_t alternative = str_find_char(s, '(');
-    return alternative == SIZE_MAX ? s : str_sub(s, 0, alternative);
-}
-
-static double rounded(double value, double places)
-{
-    return round(value * places) / places;
-}
-
-/* The words and their text; how sure, in all. */
-static size_t write_words(ps_decoder_t *ps, struct buf *words, struct buf *text, double *sum)
+/* The words of the segment that pocketsphinx has just ended, as JSON; their text and how sure it is in *to.
+ */
+static void write_words(struct hearing *h, struct buf *words, struct written *to)
 {
     struct jw w = JW(words);
-    size_t count = 0;
+    double from_s = (double)h->base / ASR_RATE;
     jw_array(&w);
-    for (ps_seg_t *seg = ps_seg_iter(ps); seg; seg = ps_seg_next(seg)) {
-        int first, last, acoustic, language, back;
+    for (ps_seg_t *seg = ps_seg_iter(h->ps); seg; seg = ps_seg_next(seg)) {
+        int first, last;
         const char *word = ps_seg_word(seg);
-        if (!is_word(word))
+        if (!sphinx_is_word(word))
             continue;
-        double sure = logmath_exp(ps_get_logmath(ps), ps_seg_prob(seg, &acoustic, &language, &back));
-        sure = sure > 1 ? 1 : sure;
-        ps_seg_frames(seg, &first, &last);
-        if (text->n)
-            buf_add_char(text, ' ');
-        buf_add(text, spelling(word));
+        double sure = sphinx_word(h->ps, seg, &first, &last);
+        if (to->text.n)
+            buf_add_char(&to->text, ' ');
+        buf_add(&to->text, sphinx_spelling(word));
         jw_object(&w);
-        jw_kv_string(&w, "word", spelling(word));
-        jw_kv_double(&w, "start", rounded((double)first / FRAMES_A_SECOND, 100));
-        jw_kv_double(&w, "end", rounded((double)(last + 1) / FRAMES_A_SECOND, 100));
-        jw_kv_double(&w, "confidence", rounded(sure, 1000));
+        jw_kv_string(&w, "word", sphinx_spelling(word));
+        jw_kv_double(&w, "start", sphinx_rounded(from_s + (double)first / SPHINX_FRAMES_A_SECOND, 100));
+        jw_kv_double(&w, "end", sphinx_rounded(from_s + (double)(last + 1) / SPHINX_FRAMES_A_SECOND, 100));
+        jw_kv_double(&w, "confidence", sphinx_rounded(sure, 1000));
         jw_end_object(&w);
-        *sum += sure;
-        count++;
+        to->sure += sure;
+        to->words++;
     }
     jw_end_array(&w);
-    return count;
+}
+
+static void forget(struct written *w)
+{
+    buf_clear(&w->segments);
+    buf_clear(&w->text);
+    w->count = 0;
+    w->words = 0;
+    w->sure = 0;
+}
+
+static double mean(double sum, size_t count)
+{
+    return count ? sphinx_rounded(sum / (double)count, 1000) : 0;
+}
+
+/* The last passes; h->now is this segment as it would be if nothing follows. */
+static void end_segment(struct hearing *h)
+{
+    CLEANUP_BUF struct buf words = BUF_INIT;
+    struct jw w = JW(&h->now.segments);
+    forget(&h->now);
+    ps_end_utt(h->ps);
+    h->open = false;
+    write_words(h, &words, &h->now);
+    if (!h->now.words)
+        return;
+    h->now.count = 1;
+    jw_object(&w);
+    jw_kv_u64(&w, "id", h->before.count);
+    jw_kv_double(&w, "start", sphinx_rounded((double)h->base / ASR_RATE, 100));
+    jw_kv_double(&w, "end", sphinx_rounded((double)(h->base + h->fed) / ASR_RATE, 100));
+    jw_kv_string(&w, "text", buf_str(&h->now.text));
+    jw_kv_double(&w, "confidence", mean(h->now.sure, h->now.words));
+    jw_kv_raw(&w, "words", buf_str(&words));
+    jw_end_object(&w);
+}
+
+static void add(struct buf *to, struct buf *more, char between)
+{
+    if (to->n && more->n)
+        buf_add_char(to, between);
+    buf_add(to, buf_str(more));
+}
+
+/* What h->now says will stay. */
+static void keep_segment(struct hearing *h)
+{
+    add(&h->before.segments, &h->now.segments, ',');
+    add(&h->before.text, &h->now.text, ' ');
+    h->before.count += h->now.count;
+    h->before.words += h->now.words;
+    h->before.sure += h->now.sure;
+    h->base += h->fed;
+    h->fed = 0;
+    forget(&h->now);
+}
+
+static bool tell_text(struct hearing *h, struct str so_far)
+{
+    CLEANUP_BUF struct buf text = BUF_INIT, more = BUF_INIT;
+    buf_add(&text, buf_str(&h->before.text));
+    buf_add(&more, so_far);
+    add(&text, &more, ' ');
+    if (str_eq(buf_str(&text), buf_str(&h->partial)))
+        return true;
+    buf_clear(&h->partial);
+    buf_add(&h->partial, buf_str(&text));
+    return tell('P', h->id, buf_str(&text));
+}
+
+static bool rest(struct hearing *h)
+{
+    if (h->resting)
+        return true;
+    h->resting = true;
+    end_segment(h);
+    return !h->partials || tell_text(h, buf_str(&h->now.text));
 }
 
 static bool end(struct hearing *h)
 {
-    CLEANUP_BUF struct buf words = BUF_INIT, text = BUF_INIT, all = BUF_INIT;
-    double sum = 0, seconds = (double)h->fed / ASR_RATE;
-    ps_end_utt(h->ps);
-    size_t count = write_words(h->ps, &words, &text, &sum);
-    double sure = count ? rounded(sum / (double)count, 1000) : 0;
+    CLEANUP_BUF struct buf all = BUF_INIT, list = BUF_INIT;
     struct jw w = JW(&all);
+    if (!h->resting)
+        end_segment(h);
+    keep_segment(h);
+    buf_add_char(&list, '[');
+    buf_add(&list, buf_str(&h->before.segments));
+    buf_add_char(&list, ']');
     jw_object(&w);
-    jw_kv_string(&w, "text", buf_str(&text));
+    jw_kv_string(&w, "text", buf_str(&h->before.text));
     jw_kv_string(&w, "language", STR("en"));
-    jw_kv_double(&w, "confidence", sure);
-    jw_kv_u64(&w, "duration_ms", (uint64_t)(seconds * 1000));
-    jw_key(&w, STR("segments"));
-    jw_array(&w);
-    if (count) {
-        jw_object(&w);
-        jw_kv_u64(&w, "id", 0);
-        jw_kv_double(&w, "start", 0);
-        jw_kv_double(&w, "end", rounded(seconds, 100));
-        jw_kv_string(&w, "text", buf_str(&text));
-        jw_kv_double(&w, "confidence", sure);
-        jw_kv_raw(&w, "words", buf_str(&words));
-        jw_end_object(&w);
-    }
-    jw_end_array(&w);
+    jw_kv_double(&w, "confidence", mean(h->before.sure, h->before.words));
+    jw_kv_u64(&w, "duration_ms", h->base * 1000 / ASR_RATE);
+    jw_kv_raw(&w, "segments", buf_str(&list));
     jw_end_object(&w);
     uint32_t id = h->id;
     h->id = 0;
@@ -123,21 +185,27 @@ static bool end(struct hearing *h)
 
 static bool tell_partial(struct hearing *h)
 {
-    CLEANUP_BUF struct buf text = BUF_INIT;
     int score;
     const char *so_far = ps_get_hyp(h->ps, &score);
-    buf_add(&text, str_c(so_far));
     h->told = h->fed;
-    if (str_eq(buf_str(&text), buf_str(&h->text)))
-        return true;
-    buf_clear(&h->text);
-    buf_add(&h->text, buf_str(&text));
-    return tell('P', h->id, buf_str(&text));
+    return tell_text(h, str_c(so_far ? so_far : ""));
+}
+
+static void begin_segment(struct hearing *h)
+{
+    h->told = 0;
+    h->resting = false;
+    ps_start_stream(h->ps); /* else times go on from the utterance before */
+    h->open = ps_start_utt(h->ps) == 0;
 }
 
 static bool feed(struct hearing *h, struct str bytes)
 {
     size_t count = bytes.n / sizeof(int16_t);
+    if (h->resting) {
+        keep_segment(h);
+        begin_segment(h);
+    }
     int16_t *samples = heap_alloc(bytes.n + sizeof *samples); /* aligned */
     memcpy(samples, bytes.p, count * sizeof *samples);
     ps_process_raw(h->ps, samples, count, FALSE, FALSE);
@@ -146,33 +214,42 @@ static bool feed(struct hearing *h, struct str bytes)
     return !h->partials || h->fed - h->told < PARTIAL_SAMPLES || tell_partial(h);
 }
 
+static void drop(struct hearing *h)
+{
+    if (h->open)
+        ps_end_utt(h->ps);
+    h->open = h->resting = false;
+    h->id = 0;
+    h->base = h->fed = 0;
+    buf_clear(&h->partial);
+    forget(&h->before);
+    forget(&h->now);
+}
+
 static bool obey(struct hearing *h, struct str frame)
 {
     uint32_t id;
     if (frame.n < 1 + sizeof id)
         return false;
     memcpy(&id, frame.p + 1, sizeof id);
-    struct str rest = str_from(frame, 1 + sizeof id);
+    struct str rest_of = str_from(frame, 1 + sizeof id);
     if (frame.p[0] == 'S') {
-        if (h->id)
-            ps_end_utt(h->ps);
+        drop(h);
         h->id = id;
-        h->partials = rest.n && rest.p[0];
-        h->fed = h->told = 0;
-        buf_clear(&h->text);
-        ps_start_stream(h->ps); /* else times go on from the utterance before */
-        return ps_start_utt(h->ps) == 0;
+        h->partials = rest_of.n && rest_of.p[0];
+        begin_segment(h);
+        return h->open;
     }
     if (id != h->id || !id)
         return true;
     if (frame.p[0] == 'A')
-        return feed(h, rest);
+        return feed(h, rest_of);
+    if (frame.p[0] == 'W')
+        return rest(h);
     if (frame.p[0] == 'F')
         return end(h);
-    if (frame.p[0] == 'C') {
-        ps_end_utt(h->ps);
-        h->id = 0;
-    }
+    if (frame.p[0] == 'C')
+        drop(h);
     return true;
 }
 

@@ -242,6 +242,16 @@ void ears_feed(struct ears *ears, uint64_t id, const int16_t *samples, size_t co
     utterance_feed(ears_here(ears), id, samples, count);
 }
 
+void ears_rest(struct ears *ears, uint64_t id)
+{
+    utterance_rest(ears_here(ears), id);
+}
+
+bool ears_streams(struct ears *ears, uint64_t id)
+{
+    return utterance_streams(ears_here(ears), id);
+}
+
 void ears_finish(struct ears *ears, uint64_t id)
 {
     utterance_finish(ears_here(ears), id);

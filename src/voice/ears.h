@@ -60,6 +60,11 @@ struct ears_emit {
 uint64_t ears_start(struct ears *ears, const struct ears_request *request, const struct ears_emit *emit,
                     void *arg, struct error *e) LOOP;
 void ears_feed(struct ears *ears, uint64_t id, const int16_t *samples, size_t count) LOOP;
+/* The speaker is silent for the moment, and may be done. Whoever keeps the sound of the silence back until it
+ * is known, and feeds it only if speech goes on, has the text sooner. */
+void ears_rest(struct ears *ears, uint64_t id) LOOP;
+/* Whether it is heard while it is fed, so that partial texts come; else nothing is known before the end. */
+bool ears_streams(struct ears *ears, uint64_t id) LOOP;
 void ears_finish(struct ears *ears, uint64_t id) LOOP;
 /* Of utterances and recordings. */
 void ears_cancel(struct ears *ears, uint64_t id) LOOP;

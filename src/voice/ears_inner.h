@@ -69,6 +69,8 @@ void ears_let_go(
 uint64_t utterance_start(struct ears_here *here, const struct ears_request *request,
                          const struct ears_emit *emit, void *arg, struct error *e) LOOP;
 void utterance_feed(struct ears_here *here, uint64_t id, const int16_t *samples, size_t count) LOOP;
+void utterance_rest(struct ears_here *here, uint64_t id) LOOP;
+bool utterance_streams(struct ears_here *here, uint64_t id) LOOP;
 void utterance_finish(struct ears_here *here, uint64_t id) LOOP;
 bool utterance_cancel(struct ears_here *here, uint64_t id) LOOP; /* whether there was one */
 void ears_stop_utterances(struct ears_here *here) LOOP;

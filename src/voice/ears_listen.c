@@ -253,6 +253,19 @@ void utterance_feed(struct ears_here *here, uint64_t id, const int16_t *samples,
         u->asr->driver->feed(u->asr, u->listening, samples, count);
 }
 
+void utterance_rest(struct ears_here *here, uint64_t id)
+{
+    struct utterance *u = find(here, id);
+    if (u && !u->finished && u->listening && u->asr->driver->rest)
+        u->asr->driver->rest(u->asr, u->listening);
+}
+
+bool utterance_streams(struct ears_here *here, uint64_t id)
+{
+    const struct utterance *u = find(here, id);
+    return u && u->listening && (provider_of(u)->driver->flags & ASR_STREAMS);
+}
+
 /* Nothing was said: nobody is asked what it was. */
 static LOOP void end_silent(struct utterance *u)
 {

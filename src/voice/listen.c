@@ -11,6 +11,7 @@ enum {
     FEED_MAX = LISTEN_RATE_MAX, /* samples of one call */
     PREFIX_MAX_MS = 5000,
     SILENCE_MAX_MS = 10 * 1000,
+    UTTERANCE_MAX_MS = (ASR_SECONDS_MAX - 10) * 1000, /* what is before it and its last silence come on top */
 };
 static const double THRESHOLD = .5;
 
@@ -105,11 +106,11 @@ static enum err check(const struct listener_options *o, struct error *e)
         return error_set_param(e, ERR_INVALID, "rate", "A microphone has %d to %d samples a second.",
                                LISTEN_RATE_MIN, LISTEN_RATE_MAX);
     if (!(o->threshold >= 0 && o->threshold < 1) || o->prefix_ms > PREFIX_MAX_MS ||
-        o->silence_ms > SILENCE_MAX_MS)
+        o->silence_ms > SILENCE_MAX_MS || o->utterance_ms > UTTERANCE_MAX_MS)
         return error_set(e, ERR_INVALID,
                          "The voice detector takes a threshold of 0 to 1, at most %d ms before speech, "
-                         "and at most %d ms of silence.",
-                         PREFIX_MAX_MS, SILENCE_MAX_MS);
+                         "at most %d ms of silence, and utterances of at most %d ms.",
+                         PREFIX_MAX_MS, SILENCE_MAX_MS, UTTERANCE_MAX_MS);
     return ERR_OK;
 }
 
@@ -139,6 +140,7 @@ struct listener *listener_open(struct listening *house, const struct listener_op
     l->options.threshold = options->threshold > 0 ? options->threshold : THRESHOLD;
     l->options.prefix_ms = options->prefix_ms ? options->prefix_ms : LISTEN_PREFIX_MS;
     l->options.silence_ms = options->silence_ms ? options->silence_ms : LISTEN_SILENCE_MS;
+    l->options.utterance_ms = options->utterance_ms ? options->utterance_ms : LISTEN_UTTERANCE_MS;
     l->options.language = heap_str(options->language);
     l->options.wake = heap_str(options->wake);
     l->mic = vad_mic_open(house->vad, &vad, l);
@@ -189,6 +191,11 @@ void listener_close(struct listener *l)
         talk_free(l->talks);
     atomic_fetch_sub(&l->house->open, 1);
     loop_defer(l->loop, listener_free, l);
+}
+
+bool listener_streams(const struct listener *l)
+{
+    return l->now && l->now->ear && ears_streams(l->house->ears, l->now->ear);
 }
 
 const char *listener_detector(const struct listener *l)

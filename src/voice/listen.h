@@ -27,15 +27,19 @@ enum {
     LISTEN_RATE = 16000,    /* of what the ears get, and of heard.samples */
     LISTEN_RATE_MIN = 8000, /* of what may be fed, the least and the most */
     LISTEN_RATE_MAX = 96000,
-    LISTEN_PACKET_MAX = 4000,    /* bytes of one Opus packet */
-    LISTEN_UTTERANCE_MS = 60000, /* a longer one is ended, and what follows is the next */
-    LISTEN_PREFIX_MS = 300,      /* defaults of the options */
+    LISTEN_PACKET_MAX = 4000, /* bytes of one Opus packet */
+    LISTEN_PREFIX_MS = 300,   /* defaults of the options */
     LISTEN_SILENCE_MS = 500,
+    LISTEN_UTTERANCE_MS = 60000,
     LISTEN_VOICED_MS = 100, /* of speech, the least that is heard as words */
+    LISTEN_SHORT_MS = 300,  /* hardly a word */
 };
 
-/* A text whose surest word is below it was made up; the real ones of pocketsphinx are at .5 and above. */
+/* How sure of its surest word of substance the ears must be, else the text was made up; of what is shorter
+ * than LISTEN_SHORT_MS; and a text of small words alone. pocketsphinx gives real words .45 and more. */
 #define LISTEN_SURE_LEAST .1
+#define LISTEN_SURE_SHORT .3
+#define LISTEN_SURE_SMALL .5
 
 enum listen_mode {
     LISTEN_HANDS_FREE,   /* turns end by themselves */
@@ -52,16 +56,17 @@ void listening_free(struct listening *listening);      /* after the loops ended 
 /* 0 and empty take the default. */
 struct listener_options {
     enum listen_mode mode;
-    unsigned rate;       /* of what is fed; LISTEN_RATE. With opus: ignored */
-    bool opus;           /* fed by listener_feed_opus() */
-    double threshold;    /* of the voice detector, 0..1: .5 */
-    unsigned prefix_ms;  /* kept from before speech was found: LISTEN_PREFIX_MS */
-    unsigned silence_ms; /* that ends a turn; with `complete` the middle of its range: LISTEN_SILENCE_MS */
-    bool complete;       /* the completeness of the text rules how long to wait */
-    bool no_text;        /* do not let the ears hear: utterances carry sound only */
-    struct str language; /* "en" */
-    struct str wake;     /* phrase; empty: none */
-    bool keep_sound;     /* heard.samples is wanted */
+    unsigned rate;         /* of what is fed; LISTEN_RATE. With opus: ignored */
+    bool opus;             /* fed by listener_feed_opus() */
+    double threshold;      /* of the voice detector, 0..1: .5 */
+    unsigned prefix_ms;    /* kept from before speech was found: LISTEN_PREFIX_MS */
+    unsigned silence_ms;   /* that ends a turn; with `complete` the middle of its range: LISTEN_SILENCE_MS */
+    unsigned utterance_ms; /* a longer one is ended, and what follows is the next: LISTEN_UTTERANCE_MS */
+    bool complete;         /* the completeness of the text rules how long to wait */
+    bool no_text;          /* do not let the ears hear: utterances carry sound only */
+    struct str language;   /* "en" */
+    struct str wake;       /* phrase; empty: none */
+    bool keep_sound;       /* heard.samples is wanted */
 };
 
 /* One utterance. Views are valid during the call. */
@@ -109,6 +114,8 @@ void listener_clear(struct listener *listener) LOOP;
 /* Looks for the wake phrase in a text that somebody else heard: sets text and woken, as in utterance(). */
 void listener_wake(struct listener *listener, struct heard *heard) LOOP;
 void listener_close(struct listener *listener) LOOP; /* no event follows */
+/* Whether what is being said is heard while it is said, so that partial texts come of it. */
+bool listener_streams(const struct listener *listener) LOOP;
 const char *listener_detector(const struct listener *listener) LOOP;
 uint32_t listener_fed_ms(const struct listener *listener) LOOP;
 

@@ -40,6 +40,8 @@ struct talk {
     struct talk *next;
     uint64_t ear; /* of ears_start(); 0: none */
     struct buf text, sound;
+    struct buf silence; /* since the last speech: the ears get it if speech goes on */
+    bool resting;       /* they were told that it may be over */
     struct arena arena; /* of the transcript */
     struct heard heard;
     struct error error;

@@ -41,6 +41,7 @@ void talk_free(struct talk *t)
         ears_cancel(l->house->ears, t->ear);
     buf_release(&t->text);
     buf_release(&t->sound);
+    buf_release(&t->silence);
     arena_release(&t->arena);
     free(t);
 }
@@ -89,9 +90,9 @@ static double surest(const struct json *transcript, struct str language, double 
 /* Nothing was said, whatever the ears made of it. */
 static void weigh(struct talk *t, const struct json *transcript)
 {
-    double any;
+    double any, least = t->heard.voiced_ms < LISTEN_SHORT_MS ? LISTEN_SURE_SHORT : LISTEN_SURE_LEAST;
     t->heard.sure = surest(transcript, t->heard.language, &any);
-    if ((!isnan(any) && any < LISTEN_SURE_LEAST) || t->heard.voiced_ms < LISTEN_VOICED_MS)
+    if ((t->heard.sure < least && any < LISTEN_SURE_SMALL) || t->heard.voiced_ms < LISTEN_VOICED_MS)
         t->heard.text = STR_NONE;
 }
 

@@ -31,8 +31,30 @@ static LOOP void give_sound(struct listener *l, struct str part)
     struct talk *t = l->now;
     if (l->options.keep_sound)
         buf_add(&t->sound, part);
-    if (t->ear)
+    if (t->resting)
+        buf_add(&t->silence, part);
+    else if (t->ear)
         ears_feed(l->house->ears, t->ear, (const int16_t *)(const void *)part.p, part.n / sizeof(int16_t));
+}
+
+/* Silence: the ears may write down what they have. */
+static LOOP void rest(struct listener *l)
+{
+    struct talk *t = l->now;
+    t->resting = true;
+    if (t->ear)
+        ears_rest(l->house->ears, t->ear);
+}
+
+/* Speech goes on: they get the silence too, and what follows. */
+static LOOP void go_on(struct listener *l)
+{
+    struct talk *t = l->now;
+    t->resting = false;
+    if (t->ear && t->silence.n)
+        ears_feed(l->house->ears, t->ear, (const int16_t *)(const void *)t->silence.p,
+                  t->silence.n / sizeof(int16_t));
+    buf_clear(&t->silence);
 }
 
 static LOOP void begin_turn(struct listener *l, uint64_t from_window)
@@ -98,6 +120,8 @@ static LOOP void speech_on(struct listener *l)
     l->speech_to = l->answered;
     if (!l->now)
         begin_turn(l, l->loud_from);
+    else if (l->now->resting)
+        go_on(l);
     l->now->heard.last_sound_us = l->came_us[(l->answered - 1) % VAD_PENDING_MAX];
     timer_arm(&l->timer, LISTEN_STARVED_MS, listener_on_starved);
     l->events->speech_started(l->arg, listener_ms(l->loud_from));
@@ -131,6 +155,7 @@ static LOOP void look_for_stop(struct listener *l, double p)
     } else if (listener_ms(l->answered - l->speech_to) >= STOP_MS) {
         l->vad_on = false;
         l->loud = 0;
+        rest(l);
         l->events->speech_stopped(l->arg, listener_ms(l->speech_to));
     }
 }
@@ -182,7 +207,7 @@ void listener_on_window(void *arg, double p)
     if (!l->closed && l->now) {
         l->now->heard.voiced_ms += p >= l->options.threshold ? LISTEN_WINDOW_MS : 0;
         unsigned silence = listener_ms(l->answered - l->speech_to);
-        bool long_enough = listener_ms(l->answered) - l->now->heard.from_ms >= LISTEN_UTTERANCE_MS;
+        bool long_enough = listener_ms(l->answered) - l->now->heard.from_ms >= l->options.utterance_ms;
         if (long_enough || (!l->vad_on && l->options.mode == LISTEN_HANDS_FREE && silence >= wait_ms(l)))
             end_turn(l, false);
     }

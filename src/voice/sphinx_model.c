@@ -37,6 +37,6 @@ ps_decoder_t *sphinx_model_load(void)
     snprintf(lm, sizeof lm, "%s/%s", at, words);
     snprintf(dict, sizeof dict, "%s/%s", at, dictionary);
     cmd_ln_t *config = cmd_ln_init(NULL, ps_args(), TRUE, "-hmm", hmm, "-lm", lm, "-dict", dict, "-logfn",
-                                   "/dev/null", NULL);
+                                   "/dev/null", "-topn", "2", "-maxwpf", "5", "-maxhmmpf", "3000", NULL);
     return config ? ps_init(config) : NULL;
 }

@@ -122,6 +122,24 @@ test('Opus is understood as PCM is', async () => {
     await socket.close();
 });
 
+test('a pause for thought is no end: what was written down before it is heard on', async () => {
+    const { socket, mic } = await talk();
+    const parts = ['I went to the market and', 'bought some milk and some bread because', 'my brother lives in a small house near the river.'];
+    const sounds = await Promise.all(parts.map((text) => spoken(server, text)));
+    // Longer than the detector takes to say that nobody speaks (200 ms), shorter than the end of a turn.
+    await stream(socket, joined(quiet(300), sounds[0], quiet(150), sounds[1], quiet(150), sounds[2], quiet(150), sounds[2], quiet(1500)), 2);
+    const final = await mic.final();
+    assert.equal(final.reason, 'said');
+    assert.match(final.text, /market.*milk.*near the river.*near the river$/);
+    assert.equal(final.text.match(/market/g).length, 1, 'nothing is written down twice');
+    const message = await socket.wait((f) => f.type === 'event' && f.event.kind === 'message' && f.event.seq === final.seq);
+    const words = message.event.data.spoken.words;
+    assert.equal(words.map((w) => w.word).join(' '), final.text);
+    for (const [i, w] of words.entries()) assert.ok(w.end >= w.start && (!i || w.start >= words[i - 1].end - 0.02), `${w.word} at ${w.start}`);
+    assert.ok(words.at(-1).end * 1000 <= message.event.data.spoken.duration_ms + 800);
+    await socket.close();
+});
+
 test('silence, noise and hum stay what they are', async () => {
     const { room, socket, mic } = await talk();
     const mains = quiet(3000);

@@ -89,7 +89,7 @@ for (let i = 0; i < 8; i++) alone.push((await warm(mics.slice(0, 1)))[0].text);
 
 console.log(`${open} microphones open, ${talking} speaking at once, ${texts.length} utterances`);
 row('voice detector, % of a core for each open microphone', share[1].toFixed(2), `limit ${LIMITS.vad}`);
-row('server (sockets, resampling), % of a core for each', share[0].toFixed(2), '');
+row('server (sockets, windows to the detector), % of a core for each', share[0].toFixed(2), '');
 row('first sound of speech -> "hearing" at the client, ms, p50', at(onsets, 0.5).toFixed(0), `limit ${LIMITS.onset}`);
 row('the same, p95', at(onsets, 0.95).toFixed(0), '');
 row('last sound -> end of turn (a complete question), ms, p50', at(ends, 0.5).toFixed(0), '350 of them by choice');

@@ -27,7 +27,7 @@ const HUMAN = {
     'conf-muted': 'You are now muted.',
     'conf-onlyperson': 'You are currently the only person in this conference.',
     'conf-placeintoconf': 'You will now be placed into the conference.',
-    'conf-unmuted': 'You are no longer muted.',
+    'conf-unmuted': 'You are now unmuted.',
     'conf-waitforleader': 'The conference will begin when the leader arrives.',
     'hello-world': 'Hello world.',
     'queue-thankyou': 'Thank you for your patience.',
@@ -35,7 +35,7 @@ const HUMAN = {
     'ss-noservice': 'The number you have dialed is not in service. Please check the number and try again.',
     transfer: 'Please hold while I try that extension.',
     'vm-goodbye': 'Goodbye.',
-    'vm-intro': 'Please leave your message after the tone. When done, hang up or press the pound key.',
+    'vm-intro': 'Please leave your message after the tone. When done hang up or press the pound key.',
     'vm-nomore': 'No more messages.'
 };
 const SPOKEN = [
