@@ -24,7 +24,7 @@ struct voices;    /* voice/voices.h */
 struct ear;       /* voice/ear.h */
 struct listening; /* voice/listen.h */
 struct media_hub; /* media/hub.h */
-struct ears;     /* voice/ears.h */
+struct ears;      /* voice/ears.h */
 
 /* The wire formats of events, by number: room_deps.encode in this order (encode.c). */
 enum api_format { FORMAT_JSON, FORMAT_SSE, FORMAT_WS, FORMAT_WS_DEFLATED, FORMATS };

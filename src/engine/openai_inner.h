@@ -10,8 +10,8 @@
 #ifndef EIDOLON_ENGINE_OPENAI_INNER_H
 #define EIDOLON_ENGINE_OPENAI_INNER_H
 
-#include "engine/provider.h"
 #include "base/sse.h"
+#include "engine/provider.h"
 #include "loop/fetch.h"
 
 /* Appends the request's JSON. `openai` is true for OpenAI's own host (max_completion_tokens). ERR_* when

@@ -123,7 +123,7 @@ struct gen_request {
 struct gen_usage {
     bool known;
     uint64_t prompt_tokens, completion_tokens;
-    uint64_t cached_tokens, reasoning_tokens; /* parts of the two above */
+    uint64_t cached_tokens, reasoning_tokens;              /* parts of the two above */
     uint64_t prompt_audio_tokens, completion_audio_tokens; /* likewise: of engines that hear and speak */
 };
 

@@ -37,7 +37,7 @@ struct child_job {
     /* A frame of the answer, on the child's loop: touches nothing but what is the job's. */
     enum child_answer (*frame)(struct child_job *job, struct str frame);
     void (*done)(struct child_job *job); /* on the loop that submitted, after submit returned */
-    bool with_file; /* `file` goes along (child_send_file): open until done() */
+    bool with_file;                      /* `file` goes along (child_send_file): open until done() */
     int file;
     enum err err;
     struct error error;

@@ -85,7 +85,7 @@ static void tls_failed(struct ws_client *c) LOOP
     long verdict = SSL_get_verify_result(c->ssl);
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
-    tls_flush(c); /* the alert */
+    tls_flush(c);       /* the alert */
     c->failing = false; /* a peer that is gone already is not the reason */
     ws_client_over(c, WS_CLIENT_TLS, verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : reason);
 }

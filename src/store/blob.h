@@ -5,8 +5,9 @@
  * A blob is immutable: putting the same bytes twice keeps one file. A put is durable when it returns: written
  * beside its place, synced, renamed, the folder synced. Whoever needs a blob says so by its hash, as 64
  * lower-case hexadecimal digits, in a document of the store (any type, any member) or in an event that names
- * media; what nothing names is removed by blobs_sweep() once it is older than a grace time. A blob is therefore put before the document
- * that names it is written, and a put of what is there already makes it young again.
+ * media; what nothing names is removed by blobs_sweep() once it is older than a grace time. A blob is
+ * therefore put before the document that names it is written, and a put of what is there already makes it
+ * young again.
  *
  * Media that are served are opened (blob_open) and sent as files, with ranges. Backups carry all blobs in
  * their one file (blobs_pack), and restoring puts them back, each checked by its hash (blobs_unpack).

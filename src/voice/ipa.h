@@ -4,8 +4,9 @@
 
 #include "base/str.h"
 
-/* One phoneme ("\xc9\x99", "t\xca\x83", "\xcb\x88o\xca\x8a"): its first and its second phone, the second empty where there is
- * but one. Stress, length and what is not known are skipped. False: there is no sound in it. */
+/* One phoneme ("\xc9\x99", "t\xca\x83", "\xcb\x88o\xca\x8a"): its first and its second phone, the second
+ * empty where there is but one. Stress, length and what is not known are skipped. False: there is no sound in
+ * it. */
 bool ipa_phones(struct str phoneme, struct str *first, struct str *second);
 
 #endif

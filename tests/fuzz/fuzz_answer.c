@@ -3,8 +3,8 @@
  * as a stream, and its events are read as answers. What is emitted must not depend on the pieces; every
  * failure has a sentence that is valid UTF-8 and does not hold the key.
  */
-#include "engine/openai_inner.h"
 #include "base/sse.h"
+#include "engine/openai_inner.h"
 
 #include "base/utf8.h"
 
