@@ -78,7 +78,7 @@ static LOOP void begin_turn(struct listener *l, uint64_t from_window)
     give_sound(l, sound_part(l, from > prefix ? from - prefix : 0, l->answered * VAD_WINDOW));
 }
 
-static void end_turn(struct listener *l, bool committed)
+static LOOP void end_turn(struct listener *l, bool committed)
 {
     struct talk *t = l->now;
     struct listening *house = l->house;
