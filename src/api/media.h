@@ -35,5 +35,7 @@ enum media_job_state { JOB_NONE, JOB_RUNNING, JOB_DONE, JOB_FAILED };
 void media_job_tell(struct id media, enum media_job_state state, double progress, const struct error *e);
 /* media_transcribe.c: begins the job of a recording; it tells how it goes. */
 void media_transcribe(struct api *api, const struct media *m) LOOP;
+/* Ends on this loop what the ears have of such jobs; before ears_stop(). */
+void media_transcribe_stop(void) LOOP;
 
 #endif

@@ -18,6 +18,8 @@
 enum { TRANSCRIPT_MAX = 32 << 20 };
 
 struct transcribing {
+    struct transcribing *next; /* of those that the ears of this loop have */
+    uint64_t ear;
     struct api *api;
     struct id media;
     struct arena arena; /* of one piece */
@@ -33,6 +35,9 @@ struct transcribing {
     char language[32];
     struct error error;
 };
+
+/* The ears emit nothing any more when they stop: who waits for them is ended here. */
+static _Thread_local struct transcribing *at_ears;
 
 /* ---- the end ---- */
 
@@ -187,6 +192,10 @@ static void heard(void *arg, enum err err, const struct error *e, const struct e
     on_loop();
     struct transcribing *t = arg;
     struct json *json = NULL;
+    struct transcribing **link = &at_ears;
+    while (*link != t)
+        link = &(*link)->next;
+    *link = t->next;
     if (err) {
         fail(t, e);
         return;
@@ -216,8 +225,13 @@ static void cut(struct look *look)
     static const struct ears_emit emit = {.progress = hearing, .end = heard};
     const struct ears_request request = {0};
     struct error e = {0};
-    if (!ears_file(t->api->parts.ears, &request, buf_str(&look->wav), &emit, t, &e))
+    t->ear = ears_file(t->api->parts.ears, &request, buf_str(&look->wav), &emit, t, &e);
+    if (!t->ear) {
         fail(t, &e);
+        return;
+    }
+    t->next = at_ears;
+    at_ears = t;
 }
 
 static void next_piece(struct transcribing *t)
@@ -262,4 +276,14 @@ void media_transcribe(struct api *api, const struct media *m)
     t->job.run = open_file;
     t->job.done = opened;
     workers_submit(api->parts.workers, &t->job);
+}
+
+void media_transcribe_stop(void)
+{
+    while (at_ears) {
+        struct transcribing *t = at_ears;
+        at_ears = t->next;
+        ears_cancel(t->api->parts.ears, t->ear);
+        free_all(t);
+    }
 }

@@ -1,4 +1,5 @@
 /* The parts of the running server, opened and closed; see serve.h. */
+#include "api/media.h"
 #include "app/errand.h"
 #include "app/listeners.h"
 #include "app/serve.h"
@@ -369,6 +370,7 @@ static void leave_voices(void *arg)
     voices_stop(p->voices);
     remote_stop();
     listening_stop(p->listening);
+    media_transcribe_stop();
     ears_stop(p->ears);
     sherpa_stop();
     ear_stop(p->ear);
