@@ -280,7 +280,7 @@ void ear_child_main(void)
 {
     struct buf frame = BUF_INIT;
     struct error e = {0};
-    ps_decoder_t *ps = sphinx_model_load();
+    ps_decoder_t *ps = sphinx_model_load(SPHINX_WHOLE);
     if (child_confine(CHILD_NO_FILES, MEMORY_MAX, &e) != ERR_OK) {
         fprintf(stderr, "%s\n", e.message);
         _exit(EXIT_FAILURE);

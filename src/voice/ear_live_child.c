@@ -255,7 +255,7 @@ static bool obey(struct hearing *h, struct str frame)
 
 void ear_live_child_main(void)
 {
-    struct hearing h = {.ps = sphinx_model_load()};
+    struct hearing h = {.ps = sphinx_model_load(SPHINX_LIVE)};
     struct buf frame = BUF_INIT;
     struct error e = {0};
     if (child_confine(CHILD_NO_FILES, MEMORY_MAX, &e) != ERR_OK) {

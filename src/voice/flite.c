@@ -308,7 +308,7 @@ static LOOP uint64_t flite_start(struct tts *t, const struct tts_request *reques
     *u = (struct utterance){.flite = f,
                             .next = f->first,
                             .id = atomic_fetch_add(&last_id, 1) + 1,
-                            .text = heap_cstr(request->text),
+                            .text = flite_text(request->text),
                             .voice = voice,
                             .prosody = {within(request->prosody.rate, .25, 4),
                                         within(request->prosody.pitch, .5, 2),

@@ -4,6 +4,7 @@
 #include "voice/flite_voice.h"
 
 #include <flite/flite.h>
+#include <stdlib.h>
 
 static size_t relation_count(const cst_utterance *utt, const char *name)
 {
@@ -46,7 +47,9 @@ void phone_plan_read(struct arena *a, struct str text, struct str language, stru
     *out = (struct phone_plan){0};
     if (english) {
         cst_utterance *utt = new_utterance();
-        utt_set_input_text(utt, arena_cstr(a, text));
+        char *plain = flite_text(text);
+        utt_set_input_text(utt, plain);
+        free(plain);
         utt_init(utt, flite_quickest());
         if (utt_synth(utt))
             read_segments(a, utt, out);

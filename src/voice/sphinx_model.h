@@ -17,7 +17,10 @@
 /* ERR_UNAVAILABLE, in words, where there is none. Any thread. */
 enum err sphinx_model_find(struct error *e);
 
+/* What counts more: words of recordings, or the time of somebody who waits for an answer. */
+enum sphinx_care { SPHINX_WHOLE, SPHINX_LIVE };
+
 /* A decoder with the model; some 240 ms, 104 MB. NULL: there is none, or it cannot be read. The caller's. */
-ps_decoder_t *sphinx_model_load(void);
+ps_decoder_t *sphinx_model_load(enum sphinx_care care);
 
 #endif

@@ -7,7 +7,8 @@ import type { EventData } from '../generated/types';
 export type Word = EventData['caption']['words'][number];
 
 const LOOK_AHEAD = 120;
-const letters = (text: string): string => text.toLowerCase().replace(/[’]/g, "'");
+/* As many characters as before. Voices that read plain letters only give words without accents. */
+const letters = (text: string): string => text.toLowerCase().replace(/[’]/g, "'").replace(/[\u00c0-\u024f]/g, (letter) => letter.normalize('NFD')[0] ?? letter);
 
 /* For each word its place in `text` [from, to), or null; in order, from `start` on. */
 export function locate(text: string, words: Word[], start = 0): ([number, number] | null)[] {
