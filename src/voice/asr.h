@@ -46,6 +46,7 @@ struct asr_request {
     struct str prompt;   /* what was said before, or how names are spelled */
     struct str model;    /* of the provider, in place of the one it is set to */
     bool partials;       /* texts while it is fed are wanted */
+    uint64_t speaker;    /* the same for one microphone; 0: nobody's in particular */
 };
 
 /* Each begins with on_loop(). Views are valid during the call. */

@@ -21,7 +21,7 @@ struct utterance {
     struct sphinx *sphinx;
     struct utterance *next;
     struct hearer *hearer; /* NULL: it waits for one */
-    uint64_t id;
+    uint64_t id, speaker;
     const struct asr_emit *emit;
     void *arg;
     struct buf sound;
@@ -36,7 +36,8 @@ struct hearer {
     struct hearer *next;
     struct child *child;
     enum hearer_state state;
-    uint32_t serial; /* of the utterance that it has or had */
+    uint32_t serial;  /* of the utterance that it has or had */
+    uint64_t speaker; /* whose sound it has learnt the mean of; 0: nobody's */
     struct utterance *utterance;
     struct timer timer; /* idle, or late */
 };
@@ -146,6 +147,7 @@ static LOOP void take(struct hearer *h, struct utterance *u)
     char partials = u->partials ? 1 : 0;
     h->state = HEARER_BUSY;
     h->utterance = u;
+    h->speaker = u->speaker;
     h->serial = atomic_fetch_add(&serials, 1) + 1;
     u->hearer = h;
     u->attempts++;
@@ -245,16 +247,35 @@ static LOOP struct hearer *hearer_new(struct sphinx *s)
 }
 
 /* ---- who waits, and who is free ---- */
-static LOOP struct hearer *free_hearer(struct sphinx *s, unsigned *spare)
+static bool is_fresh(const struct hearer *h)
 {
-    struct hearer *best = NULL;
-    *spare = 0;
+    return h->state == HEARER_LOADS || (h->state == HEARER_FREE && !h->speaker);
+}
+
+/* A child has the mean of what it heard before, and understands another voice or microphone badly with it:
+ * the speaker's own, or one that has heard nobody yet. */
+static struct hearer *hearer_for(const struct sphinx *s, uint64_t speaker)
+{
+    struct hearer *fresh = NULL;
     for (struct hearer *h = s->hearers; h; h = h->next) {
-        if (h->state == HEARER_FREE)
-            best = h;
-        *spare += h->state != HEARER_BUSY;
+        if (h->state == HEARER_FREE && speaker && h->speaker == speaker)
+            return h;
+        if (h->state == HEARER_FREE && is_fresh(h))
+            fresh = h;
     }
-    return best;
+    return fresh;
+}
+
+/* Makes room for a fresh one: the oldest of those that somebody has spoken to goes. */
+static LOOP bool evict(struct sphinx *s)
+{
+    struct hearer *oldest = NULL;
+    for (struct hearer *h = s->hearers; h; h = h->next)
+        if (h->state == HEARER_FREE && h->speaker)
+            oldest = h;
+    if (oldest)
+        hearer_free(oldest);
+    return oldest != NULL;
 }
 
 static LOOP void give_up_all(struct sphinx *s)
@@ -276,24 +297,25 @@ static LOOP void give_up_all(struct sphinx *s)
 
 static void serve(struct sphinx *s)
 {
-    unsigned spare = 0, waiting = 0;
+    unsigned fresh = 0, waiting = 0;
     if (s->complaint[0]) {
         give_up_all(s);
         s->complaint[0] = '\0'; /* the next one may find it mended */
         return;
     }
     for (struct utterance *u = s->utterances; u; u = u->next) {
-        struct hearer *h = u->hearer ? NULL : free_hearer(s, &spare);
+        struct hearer *h = u->hearer ? NULL : hearer_for(s, u->speaker);
         if (h)
             take(h, u);
         else
             waiting += !u->hearer;
     }
-    free_hearer(s, &spare);
+    for (const struct hearer *h = s->hearers; h; h = h->next)
+        fresh += is_fresh(h);
     /* One for everybody who waits, and one warm for the next. */
     unsigned want = waiting + (s->utterances != NULL);
-    while (spare < want && hearer_new(s))
-        spare++;
+    while (fresh < want && (may_have_another(s) || evict(s)) && hearer_new(s))
+        fresh++;
 }
 
 static void on_serve(struct timer *timer)
@@ -335,6 +357,7 @@ static uint64_t live_start(struct asr *asr, const struct asr_request *request, c
     u->emit = emit;
     u->arg = arg;
     u->partials = request->partials;
+    u->speaker = request->speaker;
     u->sound.max = (size_t)ASR_SECONDS_MAX * ASR_RATE * sizeof(int16_t);
     while (*at)
         at = &(*at)->next;

@@ -7,6 +7,9 @@
  * are busy, warm, as long as anybody listens; who comes when all are busy waits, its sound kept. Children
  * that nobody needs end after a minute.
  *
+ * A child has learnt the mean of what it heard: it is for one speaker (asr.h) as long as there is room for a
+ * fresh one for the next.
+ *
  * When the speaker falls silent (rest()) a child writes down what it has, so that the text is there when the
  * turn ends.
  *

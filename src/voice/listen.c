@@ -137,6 +137,7 @@ struct listener *listener_open(struct listening *house, const struct listener_op
     l->options = *options;
     l->events = events;
     l->arg = arg;
+    l->speaker = asr_id_new();
     l->options.threshold = options->threshold > 0 ? options->threshold : THRESHOLD;
     l->options.prefix_ms = options->prefix_ms ? options->prefix_ms : LISTEN_PREFIX_MS;
     l->options.silence_ms = options->silence_ms ? options->silence_ms : LISTEN_SILENCE_MS;

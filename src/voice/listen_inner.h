@@ -58,6 +58,7 @@ struct listener {
     soxr_t resampler;
     struct buf sound;   /* from sample `base` on */
     uint64_t base, fed; /* samples: at the front of `sound`; that came in */
+    uint64_t speaker;   /* who it is to recognisers (asr.h) */
     uint64_t windows, answered;
     uint64_t came_us[VAD_PENDING_MAX]; /* when each window on its way was full */
     struct talk *talks;                /* oldest first; the last one may be open */

@@ -60,8 +60,10 @@ static LOOP void go_on(struct listener *l)
 static LOOP void begin_turn(struct listener *l, uint64_t from_window)
 {
     static const struct ears_emit emit = {.partial = talk_on_partial, .end = talk_on_heard};
-    struct ears_request request = {
-        .asr = {.language = l->options.language, .prompt = l->options.wake, .partials = true}};
+    struct ears_request request = {.asr = {.language = l->options.language,
+                                           .prompt = l->options.wake,
+                                           .partials = true,
+                                           .speaker = l->speaker}};
     struct talk *t = heap_alloc(sizeof *t), **at = &l->talks;
     uint64_t from = from_window * VAD_WINDOW, prefix = (uint64_t)l->options.prefix_ms * (VAD_RATE / 1000);
     t->listener = l;
