@@ -120,6 +120,13 @@ static struct piece *piece_new(struct utterance *u, enum news news, size_t sampl
 }
 
 /* ---- on a worker ---- */
+/* flite calls the letter "_a", to tell it from the article. */
+static struct str word_name(const cst_item *word)
+{
+    struct str name = str_c(item_feat_string(word, "name"));
+    return name.n > 1 && name.p[0] == '_' ? str_from(name, 1) : name;
+}
+
 static double word_edge(const cst_item *word, const char *path)
 {
     return (double)ffeature_float(word, path);
@@ -156,11 +163,14 @@ static void tell_timing(struct utterance *u, const cst_utterance *utt, unsigned 
         most++;
     p->words = arena_array(&p->arena, struct tts_word, most);
     for (const cst_item *w = relation_head(utt_relation(utt, "Word")); w; w = item_next(w)) {
+        const cst_item *spoken = item_as(w, "SylStructure");
+        if (!spoken || !item_daughter(spoken)) /* a comma by itself */
+            continue;
         double begin = word_edge(w, "R:SylStructure.daughter1.daughter1.R:Segment.p.end");
         double end = word_edge(w, "R:SylStructure.daughtern.daughtern.R:Segment.end");
-        p->words[p->word_count++] = (struct tts_word){
-            arena_str(&p->arena, str_c(item_feat_string(w, "name"))),
-            (uint32_t)lround(fmax(0, begin - lead_s) * 1000), (uint32_t)lround(fmax(0, end - lead_s) * 1000)};
+        p->words[p->word_count++] = (struct tts_word){arena_str(&p->arena, word_name(w)),
+                                                      (uint32_t)lround(fmax(0, begin - lead_s) * 1000),
+                                                      (uint32_t)lround(fmax(0, end - lead_s) * 1000)};
     }
     loop_post(u->job.home, &p->msg);
 }
