@@ -1,8 +1,9 @@
 # What hearing loads in its children: build/lib/libonnxruntime.so, libsherpa-onnx-c-api.so and silero_vad.onnx.
 #
-#   make speech       fetches them (make and make run do so too, where npm can be reached)
-#   make bench-mics   what open microphones cost, and how soon their words are there
-#   make SPEECH=off   leaves them out: an energy gate then finds speech, and sherpa-onnx's models cannot be used
+#   make speech         fetches them (make and make run do so too, where npm can be reached)
+#   make bench-mics     what open microphones cost, and how soon their words are there
+#   make bench-hearing  how many words the ears get wrong, of people and of flite
+#   make SPEECH=off     leaves them out: an energy gate then finds speech, and sherpa-onnx's models cannot be used
 #
 # Nothing is compiled: npm has them prebuilt (speech/package.json, tools/speech-fetch.mjs).
 
@@ -28,10 +29,13 @@ build/eidolon: | speech
 
 .PHONY: speech
 
-BENCHES += bench-mics
+BENCHES += bench-mics bench-hearing
 
 # Fifty open microphones, eight of them spoken into at once.
 bench-mics: build/eidolon tests/node_modules/.stamp
 	@node tests/bench/voice_mics.mjs
 
-.PHONY: bench-mics
+bench-hearing: build/eidolon
+	@node tests/bench/wer.mjs
+
+.PHONY: bench-mics bench-hearing

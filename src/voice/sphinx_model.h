@@ -2,9 +2,6 @@
  * pocketsphinx's English model: lib/pocketsphinx beside the program (a tarball's), else where Debian's
  * pocketsphinx-en-us has it.
  *
- * It is set for eight people who speak at once on two cores: fewer densities, words and states a frame are
- * kept alive than by default. docs/VOICE.md has what that takes and costs.
- *
  * It does not: hear; its decoder lives in children (ear_child.c, ear_live_child.c).
  */
 #ifndef EIDOLON_VOICE_SPHINX_MODEL_H
