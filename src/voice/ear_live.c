@@ -425,10 +425,14 @@ static void live_close(struct asr *asr)
 {
     on_loop();
     struct sphinx *s = (struct sphinx *)asr;
-    while (s->utterances)
-        utterance_free(s->utterances);
-    while (s->hearers)
-        hearer_free(s->hearers);
+    for (struct utterance *u = s->utterances, *next; u; u = next) {
+        next = u->next;
+        utterance_free(u);
+    }
+    for (struct hearer *h = s->hearers, *next; h; h = next) {
+        next = h->next;
+        hearer_free(h);
+    }
     timer_close(&s->timer);
     free(s);
 }
