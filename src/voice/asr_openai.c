@@ -173,8 +173,10 @@ static LOOP void openai_cancel(struct asr *asr, uint64_t id)
 static LOOP void openai_close(struct asr *asr)
 {
     struct openai_ear *ear = (struct openai_ear *)asr;
-    while (ear->first)
-        silence(ear->first);
+    for (struct openai_hearing *l = ear->first, *next; l; l = next) {
+        next = l->next;
+        silence(l);
+    }
     arena_release(&ear->arena);
     free(ear);
 }

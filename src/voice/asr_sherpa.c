@@ -113,23 +113,29 @@ static void finish(struct asr *asr, uint64_t id)
     buf_release(&u->frame);
 }
 
+static LOOP void drop(struct utterance *u)
+{
+    if (u->ask)
+        sherpa_cancel(u->ask);
+    forget(u);
+}
+
 static void cancel(struct asr *asr, uint64_t id)
 {
     on_loop();
     struct utterance *u = find(asr, id);
-    if (!u)
-        return;
-    if (u->ask)
-        sherpa_cancel(u->ask);
-    forget(u);
+    if (u)
+        drop(u);
 }
 
 static void close_listener(struct asr *asr)
 {
     on_loop();
     struct listener *l = (struct listener *)asr;
-    while (l->utterances)
-        cancel(asr, l->utterances->id);
+    for (struct utterance *u = l->utterances, *next; u; u = next) {
+        next = u->next;
+        drop(u);
+    }
     sherpa_leave(l->host);
     free(l);
 }

@@ -298,8 +298,10 @@ void chain_free(struct chain *chain)
 {
     on_loop();
     chain->closing = true;
-    while (chain->runs)
-        cancel(chain->runs);
+    for (struct run *run = chain->runs, *next; run; run = next) {
+        next = run->next;
+        cancel(run);
+    }
     if (chain->set)
         chain_providers_free(chain->set);
     free(chain);

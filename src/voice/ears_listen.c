@@ -167,7 +167,7 @@ static LOOP bool begin(struct utterance *u)
     if (!breaker_allow(p->breaker, clock_mono_us(), &u->probe, &wait_ms)) {
         error_set(&e, ERR_UNAVAILABLE,
                   "The recogniser '%.*s' failed several times in a row and is left alone for %llu s.",
-                  STR_ARG(p->config.name), (unsigned long long)(wait_ms / 1000 + 1));
+                  STR_ARG(p->config.name), (unsigned long long)wait_ms / 1000 + 1);
         remember(u, ERR_UNAVAILABLE, &e);
         return false;
     }
@@ -314,6 +314,8 @@ bool utterance_cancel(struct ears_here *here, uint64_t id)
 
 void ears_stop_utterances(struct ears_here *here)
 {
-    while (here->utterances)
-        drop(here->utterances);
+    for (struct utterance *u = here->utterances, *next; u; u = next) {
+        next = u->next;
+        drop(u);
+    }
 }

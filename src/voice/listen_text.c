@@ -118,11 +118,14 @@ static LOOP void tell(struct talk *t)
 /* In order, as many as are there. */
 static LOOP void tell_all(struct listener *l)
 {
-    while (!l->closed && l->talks && l->talks->done) {
-        struct talk *t = l->talks;
+    struct talk *t = l->talks;
+    while (!l->closed && t && t->done) {
         tell(t);
-        if (!l->closed)
-            talk_free(t);
+        if (l->closed)
+            break;
+        struct talk *told = t;
+        t = t->next;
+        talk_free(told);
     }
 }
 
