@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { crc32, deflateSync, gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { crc32 } from '../lib/cardfiles.mjs';
 import { chunk, exif, gif, jpeg, oggPackets, png, tone, wav, webm } from '../lib/mediafiles.mjs';
 import { removeFolder, request, startServer } from '../lib/server.mjs';
 

@@ -8,7 +8,7 @@ import { spoken } from '../lib/sound.mjs';
 const turns = Number(process.argv[2] ?? 30);
 const QUESTIONS = ['How are you today?', 'What is your name?', 'Please tell me a story.', 'Can you help me with the garden?', 'Where do you live?'];
 const STEPS = ['end_of_turn_ms', 'transcript_ms', 'first_token_ms', 'first_sentence_ms', 'first_audio_ms', 'first_viseme_ms'];
-const at = (values, share) => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
+const at = (values, share) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
 const line = (what, values, goal = '') => console.log(`${what.padEnd(58)} p50 ${at(values, 0.5).toFixed(0).padStart(5)}   p95 ${at(values, 0.95).toFixed(0).padStart(5)} ms ${goal}`);
 const trim = ({ samples, rate }) => {
     let [from, to] = [0, samples.length];

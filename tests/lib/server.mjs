@@ -1,5 +1,6 @@
 // A real server for tests: starts build/eidolon on a free port with a data folder of its own, waits until it is ready,
 // and stops or kills it. EIDOLON_BINARY names another executable (a sanitized one).
+import { File } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const binary = process.env.EIDOLON_BINARY ?? join(root, 'build', 'eidolon');
+
+// openai's client wants it; node 18 has it, but not there.
+globalThis.File ??= File;
 
 // A file that is ended before its time (tests/run.mjs) leaves no server behind.
 const running = new Set();

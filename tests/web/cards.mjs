@@ -2,14 +2,8 @@
 // writes it), a JSON card, and a folder of many, among them some that must be refused.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32, deflateSync } from 'node:zlib';
-
-/* zlib.crc32 came with node 22. */
-const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-    for (let bit = 0; bit < 8; bit++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;
-    return n;
-});
-const sum = crc32 ?? ((bytes) => (bytes.reduce((value, byte) => TABLE[(value ^ byte) & 0xff] ^ (value >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0);
+import { deflateSync } from 'node:zlib';
+import { crc32 as sum } from '../lib/cardfiles.mjs';
 
 function chunk(type, data) {
     const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
