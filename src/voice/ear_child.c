@@ -144,45 +144,19 @@ static bool tell(char letter, struct str rest)
 
 static void hear_span(ps_decoder_t *ps, struct heard *h, const int16_t *samples, const struct vad_span *span)
 {
-    CLEANUP_BUF struct buf text = BUF_INIT, words = BUF_INIT;
-    struct jw w = JW(&words);
-    double from_s = (double)span->from / VAD_RATE, sum = 0;
-    size_t count = 0;
+    CLEANUP_BUF struct buf text = BUF_INIT;
+    const struct sphinx_span where = {h->segments, (double)span->from / VAD_RATE,
+                                      (double)span->to / VAD_RATE};
+    double sum;
     /* Else times go on from the utterance before. */
     ps_start_stream(ps);
     ps_start_utt(ps);
     ps_process_raw(ps, samples + span->from, span->to - span->from, FALSE, TRUE);
     ps_end_utt(ps);
-    jw_array(&w);
-    for (ps_seg_t *seg = ps_seg_iter(ps); seg; seg = ps_seg_next(seg)) {
-        int first, last;
-        const char *word = ps_seg_word(seg);
-        if (!sphinx_is_word(word))
-            continue;
-        double sure = sphinx_word(ps, seg, &first, &last);
-        if (text.n)
-            buf_add_char(&text, ' ');
-        buf_add(&text, sphinx_spelling(word));
-        jw_object(&w);
-        jw_kv_string(&w, "word", sphinx_spelling(word));
-        jw_kv_double(&w, "start", sphinx_rounded(from_s + (double)first / SPHINX_FRAMES_A_SECOND, 100));
-        jw_kv_double(&w, "end", sphinx_rounded(from_s + (double)(last + 1) / SPHINX_FRAMES_A_SECOND, 100));
-        jw_kv_double(&w, "confidence", sphinx_rounded(sure, 1000));
-        jw_end_object(&w);
-        sum += sure;
-        count++;
-    }
-    jw_end_array(&w);
+    size_t count = sphinx_write(ps, &where, &h->w, &text, &sum);
     if (!count)
         return;
-    jw_object(&h->w);
-    jw_kv_u64(&h->w, "id", h->segments++);
-    jw_kv_double(&h->w, "start", sphinx_rounded(from_s, 100));
-    jw_kv_double(&h->w, "end", sphinx_rounded((double)span->to / VAD_RATE, 100));
-    jw_kv_string(&h->w, "text", buf_str(&text));
-    jw_kv_double(&h->w, "confidence", sphinx_rounded(sum / (double)count, 1000));
-    jw_kv_raw(&h->w, "words", buf_str(&words));
-    jw_end_object(&h->w);
+    h->segments++;
     if (h->text.n)
         buf_add_char(&h->text, ' ');
     buf_add(&h->text, buf_str(&text));
@@ -210,7 +184,7 @@ static bool hear_all(ps_decoder_t *ps, const int16_t *samples, size_t count)
     jw_object(&w);
     jw_kv_string(&w, "text", buf_str(&h.text));
     jw_kv_string(&w, "language", STR("en"));
-    jw_kv_double(&w, "confidence", h.words ? sphinx_rounded(h.sum / (double)h.words, 1000) : 0);
+    jw_kv_double(&w, "confidence", sphinx_mean(h.sum, h.words));
     jw_kv_u64(&w, "duration_ms", count * 1000 / VAD_RATE);
     jw_kv_raw(&w, "segments", buf_str(&segments));
     jw_end_object(&w);

@@ -260,7 +260,7 @@ static struct hearer *hearer_for(const struct sphinx *s, uint64_t speaker)
     for (struct hearer *h = s->hearers; h; h = h->next) {
         if (h->state == HEARER_FREE && speaker && h->speaker == speaker)
             return h;
-        if (h->state == HEARER_FREE && is_fresh(h))
+        if (h->state == HEARER_FREE && !h->speaker)
             fresh = h;
     }
     return fresh;

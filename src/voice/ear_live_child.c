@@ -55,34 +55,6 @@ static bool tell(char letter, uint32_t id, struct str rest)
     return !frame.overflow && child_write(buf_str(&frame));
 }
 
-/* The words of the segment that pocketsphinx has just ended, as JSON; their text and how sure it is in *to.
- */
-static void write_words(struct hearing *h, struct buf *words, struct written *to)
-{
-    struct jw w = JW(words);
-    double from_s = (double)h->base / ASR_RATE;
-    jw_array(&w);
-    for (ps_seg_t *seg = ps_seg_iter(h->ps); seg; seg = ps_seg_next(seg)) {
-        int first, last;
-        const char *word = ps_seg_word(seg);
-        if (!sphinx_is_word(word))
-            continue;
-        double sure = sphinx_word(h->ps, seg, &first, &last);
-        if (to->text.n)
-            buf_add_char(&to->text, ' ');
-        buf_add(&to->text, sphinx_spelling(word));
-        jw_object(&w);
-        jw_kv_string(&w, "word", sphinx_spelling(word));
-        jw_kv_double(&w, "start", sphinx_rounded(from_s + (double)first / SPHINX_FRAMES_A_SECOND, 100));
-        jw_kv_double(&w, "end", sphinx_rounded(from_s + (double)(last + 1) / SPHINX_FRAMES_A_SECOND, 100));
-        jw_kv_double(&w, "confidence", sphinx_rounded(sure, 1000));
-        jw_end_object(&w);
-        to->sure += sure;
-        to->words++;
-    }
-    jw_end_array(&w);
-}
-
 static void forget(struct written *w)
 {
     buf_clear(&w->segments);
@@ -92,31 +64,17 @@ static void forget(struct written *w)
     w->sure = 0;
 }
 
-static double mean(double sum, size_t count)
-{
-    return count ? sphinx_rounded(sum / (double)count, 1000) : 0;
-}
-
 /* The last passes; h->now is this segment as it would be if nothing follows. */
 static void end_segment(struct hearing *h)
 {
-    CLEANUP_BUF struct buf words = BUF_INIT;
     struct jw w = JW(&h->now.segments);
+    const struct sphinx_span where = {h->before.count, (double)h->base / ASR_RATE,
+                                      (double)(h->base + h->fed) / ASR_RATE};
     forget(&h->now);
     ps_end_utt(h->ps);
     h->open = false;
-    write_words(h, &words, &h->now);
-    if (!h->now.words)
-        return;
-    h->now.count = 1;
-    jw_object(&w);
-    jw_kv_u64(&w, "id", h->before.count);
-    jw_kv_double(&w, "start", sphinx_rounded((double)h->base / ASR_RATE, 100));
-    jw_kv_double(&w, "end", sphinx_rounded((double)(h->base + h->fed) / ASR_RATE, 100));
-    jw_kv_string(&w, "text", buf_str(&h->now.text));
-    jw_kv_double(&w, "confidence", mean(h->now.sure, h->now.words));
-    jw_kv_raw(&w, "words", buf_str(&words));
-    jw_end_object(&w);
+    h->now.words = sphinx_write(h->ps, &where, &w, &h->now.text, &h->now.sure);
+    h->now.count = h->now.words ? 1 : 0;
 }
 
 static void add(struct buf *to, struct buf *more, char between)
@@ -174,7 +132,7 @@ static bool end(struct hearing *h)
     jw_object(&w);
     jw_kv_string(&w, "text", buf_str(&h->before.text));
     jw_kv_string(&w, "language", STR("en"));
-    jw_kv_double(&w, "confidence", mean(h->before.sure, h->before.words));
+    jw_kv_double(&w, "confidence", sphinx_mean(h->before.sure, h->before.words));
     jw_kv_u64(&w, "duration_ms", h->base * 1000 / ASR_RATE);
     jw_kv_raw(&w, "segments", buf_str(&list));
     jw_end_object(&w);
